@@ -1,0 +1,135 @@
+/** What a provider is to the road: an address, a dialect, a place for the key. */
+import type { SecretVersion } from "@keybearer/secrets";
+import type { GenericSchema } from "valibot";
+import type { HeaderList } from "./headers.ts";
+
+/** One entry in `providers`: its YAML word, its address, the dialect it speaks. Nothing computed. */
+export interface Provider {
+  /** The YAML word: `provider: { openAI: ... }`. */
+  readonly name: string;
+  /** `gen_ai.provider.name` in logs and metrics: `openai`. */
+  readonly system: string;
+  /** What stands below the YAML word. */
+  readonly schema: GenericSchema<unknown, ProviderSettings>;
+  /** `https://api.openai.com`. */
+  readonly origin: string;
+  /** Path under which the dialect's calls live: `/v1`. */
+  readonly basePath: string;
+  readonly dialect: Dialect;
+  /** Where a key goes when its config names no location. */
+  readonly placement: Placement;
+}
+
+/** What every provider's YAML block yields. */
+export interface ProviderSettings {
+  /** Written in place of the model that the client asks for. */
+  readonly model?: string | undefined;
+}
+
+/** A request on its way out. Built anew for each attempt. */
+export interface OutgoingRequest {
+  readonly headers: HeaderList;
+  /** Without the query. */
+  path: string;
+  /** With its leading `?`, or empty. */
+  query: string;
+}
+
+/** Where a credential goes: a header with a prefix, a query parameter, a cookie. */
+export interface Placement {
+  /** Lower-case name of the header that it writes, if it writes one. */
+  readonly header?: string;
+  readonly needsBody: boolean;
+  place(version: SecretVersion, out: OutgoingRequest): void;
+}
+
+/** A family of HTTP calls that several providers answer: OpenAI's, Anthropic's. */
+export interface Dialect {
+  readonly name: string;
+  /** Which call is this? Undefined: none that may be relayed. `path` is without its query. */
+  classify(method: string, path: string, hasJsonBody: boolean): Call | undefined;
+  /** The call that the config says it is (`ai.routes`), whatever the path looks like. */
+  callOfType(type: RouteType, method: string, path: string): Call;
+  /** Reads and edits a body. Throws BodyError. */
+  editBody(body: Uint8Array, contentType: string | undefined, edit: BodyEdit): EditedBody;
+  /** Body of an error answer, JSON. */
+  errorBody(error: ErrorFacts): string;
+  /** The event that ends a broken stream. */
+  streamError(error: ErrorFacts): string;
+  /** A scanner for one answer; it is fed every byte and changes none. */
+  usageScanner(): UsageScanner;
+  /** Takes the usage event out of a stream for a client that did not ask for it. */
+  usageEventFilter(): StreamFilter;
+}
+
+/** `ai.routes` values that are supported. */
+export type RouteType = "completions" | "responses" | "embeddings" | "models" | "passthrough" | "detect";
+
+/** `gen_ai.operation.name` where one exists, else the endpoint's own name. */
+export type Operation =
+  | "chat"
+  | "responses"
+  | "text_completion"
+  | "embeddings"
+  | "models"
+  | "moderations"
+  | "images"
+  | "audio"
+  | "files"
+  | "batches"
+  | "passthrough";
+
+export interface Call {
+  readonly operation: Operation;
+  /** Path below the provider's base, as the client spelt it: `/chat/completions`. Undefined: the client's path is kept. */
+  readonly suffix: string | undefined;
+  /** Whether its body names a model that a configured one replaces. */
+  readonly takesModel: boolean;
+  /** Whether a stream of this call reports usage only when asked. */
+  readonly streamsUsageOnRequest: boolean;
+}
+
+export interface BodyEdit {
+  /** Written in place of the client's. */
+  readonly model?: string | undefined;
+  /** Ask for usage on the client's behalf when it streams. */
+  readonly includeUsage: boolean;
+}
+
+export interface EditedBody {
+  readonly bytes: Uint8Array;
+  /** The model that the client asked for. */
+  readonly requestedModel: string | undefined;
+  readonly stream: boolean;
+  /** True when usage was asked for on the client's behalf: its event must be taken out of the answer. */
+  readonly usageWasAdded: boolean;
+}
+
+export interface ErrorFacts {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+  readonly param?: string | undefined;
+}
+
+/** Tokens of one call, as far as the provider told. */
+export interface Usage {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly totalTokens: number;
+  readonly cachedInputTokens?: number;
+  readonly reasoningTokens?: number;
+}
+
+export interface UsageScanner {
+  push(chunk: Uint8Array): void;
+  readonly usage: Usage | undefined;
+  readonly model: string | undefined;
+}
+
+export interface StreamFilter {
+  /** What may go on now; undefined: nothing yet. */
+  push(chunk: Uint8Array): Uint8Array | undefined;
+  /** What was held back at the end of the stream. */
+  end(): Uint8Array | undefined;
+}

@@ -1,0 +1,84 @@
+/** What the road tells whoever watches it. Telemetry has this shape; the road knows no log format and no metrics library. */
+
+/** Everything known of one request when it has ended. Names are resolved, values are plain; no secret is among them. */
+export interface RequestRecord {
+  readonly requestId: string;
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+  readonly durationMs: number;
+  /** `bind/3000`. */
+  readonly bind: string;
+  readonly listener: string | undefined;
+  readonly route: string | undefined;
+  readonly backend: string | undefined;
+  /** `host:port` of the upstream. */
+  readonly endpoint: string | undefined;
+  /** `address:port` of the client. */
+  readonly clientAddress: string;
+  readonly method: string;
+  readonly host: string | undefined;
+  /** Without the query. */
+  readonly path: string;
+  readonly httpVersion: string;
+  /** 0 when the client left before an answer began. */
+  readonly status: number;
+  /** `HTTP` or `LLM`. */
+  readonly protocol: "http" | "llm";
+  /** agentgateway's reason word; undefined when the upstream answered. */
+  readonly reason: RequestReason | undefined;
+  /** The stable code of an error that Keybearer answered or met; undefined when there was none. */
+  readonly errorCode: string | undefined;
+  readonly error: string | undefined;
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+  readonly key: KeyFacts | undefined;
+  readonly llm: LlmFacts | undefined;
+  /** Metadata of the client key that was accepted. */
+  readonly caller: Readonly<Record<string, unknown>> | undefined;
+}
+
+export type RequestReason =
+  | "DirectResponse"
+  | "NotFound"
+  | "NoHealthyBackend"
+  | "Internal"
+  | "InvalidRequest"
+  | "APIKeyAuth"
+  | "Authorization"
+  | "Timeout"
+  | "UpstreamFailure"
+  | "ClientClosed";
+
+/** Which key served: never its value. */
+export interface KeyFacts {
+  readonly name: string;
+  readonly source: string;
+  readonly fingerprint: string;
+}
+
+export interface LlmFacts {
+  readonly operation: string;
+  /** `openai`. */
+  readonly system: string;
+  /** The model that was sent to the provider, else the one that the client asked for. */
+  readonly requestModel: string | undefined;
+  readonly responseModel: string | undefined;
+  readonly stream: boolean;
+  readonly inputTokens: number | undefined;
+  readonly outputTokens: number | undefined;
+  readonly cachedInputTokens: number | undefined;
+  readonly reasoningTokens: number | undefined;
+  readonly timeToFirstByteMs: number | undefined;
+}
+
+/** Called on the request path: must not throw, must not block. */
+export interface Observer {
+  finished(record: RequestRecord): void;
+  connectionOpened(bind: string): void;
+  connectionClosed(bind: string): void;
+  /** For an operator who hunts a fault; called only when `debugEnabled`. */
+  debug(message: string, facts: Readonly<Record<string, unknown>>): void;
+  readonly debugEnabled: boolean;
+  /** A fault inside Keybearer itself. */
+  fault(error: unknown, requestId: string): void;
+}

@@ -1,0 +1,114 @@
+/** The contracts of a key: where it lives (source), what keeps it current (handle), what a request gets (credential). */
+import type { Secret } from "./secret.ts";
+import type { StandardSchemaV1 } from "./standard-schema.ts";
+
+/** One state of a key. `secret` is the common case; AWS and OAuth need `parts` that rotate together. */
+export interface SecretVersion {
+  /** Grows with each new value of one handle; never repeated. */
+  readonly id: number;
+  readonly secret: Secret;
+  readonly parts?: Readonly<Record<string, Secret>>;
+  /** Milliseconds since the epoch. */
+  readonly obtainedAt: number;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt?: number;
+}
+
+/** A key store, or any other place where keys live. Named by its word in YAML: `key: { <name>: <ref> }`. */
+export interface SecretSource<Ref = unknown> {
+  readonly name: string;
+  /** Validates what stands below the word. Ours are valibot; third parties may bring any Standard Schema. */
+  readonly schema: StandardSchemaV1<unknown, Ref>;
+  /** Claims a bare string: env takes "$NAME", inline takes what nobody else claimed. Never returns a secret in an error. */
+  scalar?(text: string): Ref | undefined;
+  /** Reads the key for the first time. Throws SecretError. */
+  open(ref: Ref, context: SourceContext): Promise<SecretHandle>;
+}
+
+/** Environment variables, handed in and never read from the process by a source itself. */
+export interface Env {
+  get(name: string): string | undefined;
+}
+
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+}
+
+/** Something worth saying that is no error: an inline key, a file that all may read. */
+export interface Notice {
+  /** Stable, upper case: `SECRET_INLINE`. */
+  readonly code: string;
+  /** Never a value. */
+  readonly message: string;
+  readonly fix?: string;
+}
+
+export interface SealOptions {
+  /** Milliseconds since the epoch. */
+  readonly expiresAt?: number;
+  readonly parts?: Readonly<Record<string, string>>;
+}
+
+/** What a source gets to work with. */
+export interface SourceContext {
+  /** Directories in which a relative path is looked up, in order: the config file's, then the working directory. */
+  readonly baseDirectories: readonly string[];
+  readonly env: Env;
+  readonly clock: Clock;
+  /** Aborted when the handle is no longer wanted. */
+  readonly signal: AbortSignal;
+  /** For a failure after the first read, when there is no caller to throw to. */
+  report(error: unknown): void;
+  warn(notice: Notice): void;
+  /** Checks the text and makes it a version. Throws SecretError, which never carries the text. */
+  seal(text: string, options?: SealOptions): SecretVersion;
+}
+
+/** How a key fares, for admin pages, metrics and the command line. */
+export type SecretStatus =
+  | { readonly state: "fresh" }
+  | { readonly state: "stale"; readonly since: number; readonly reason: string }
+  | { readonly state: "failing"; readonly since: number; readonly reason: string };
+
+/** A key that is always at hand. Versions arrive in order; some may be skipped, none is repeated. */
+export interface SecretHandle extends AsyncDisposable {
+  /** The newest good version. Never does I/O. Throws SECRET_EXPIRED rather than hand out a dead key. */
+  current(): SecretVersion;
+  /** Reads the source again. Single flight; returns at once if the current version is already newer than `rejected`. */
+  refresh(why?: { readonly rejected?: number }): Promise<SecretVersion>;
+  /** Returns the function that unsubscribes. */
+  subscribe(listener: (next: SecretVersion) => void): () => void;
+  status(): SecretStatus;
+}
+
+/** What of a request may decide its credential: what was already read for routing. */
+export interface RequestFacts {
+  /** First value of a header, by lower-case name. A header that client authentication consumed is not there any more. */
+  header(name: string): string | undefined;
+  /** First value of a query parameter, decoded. */
+  query(name: string): string | undefined;
+  cookie(name: string): string | undefined;
+  readonly model?: string | undefined;
+}
+
+/** How the attempt that used a lease ended. */
+export type Outcome =
+  | { readonly kind: "answered"; readonly status: number }
+  | { readonly kind: "failed" }
+  | { readonly kind: "abandoned" };
+
+/** What a request gets: one key, one of several, or the request's own token. Synchronous, never does I/O. */
+export interface Credential {
+  /** Throws SecretError. `tried` names the leases that this request used before. */
+  acquire(request: RequestFacts, tried: readonly string[]): Lease;
+}
+
+export interface Lease {
+  /** The key's name in logs and metrics. */
+  readonly name: string;
+  /** The source's word: `env`, `file`, `passthrough`. */
+  readonly source: string;
+  readonly version: SecretVersion;
+  release(outcome: Outcome): void;
+}

@@ -1,0 +1,15 @@
+/** What every package's tests have in common: sources are tested as they stand, no build needed. */
+import { defineProject, type UserWorkspaceConfig } from "vitest/config";
+
+const conditions = ["@keybearer/source", "module", "node", "development|production"];
+
+export function packageTests(
+  name: string,
+  include: string[] = ["src/**/*.test.ts", "test/**/*.test.ts"],
+): UserWorkspaceConfig {
+  return defineProject({
+    resolve: { conditions },
+    ssr: { resolve: { conditions } },
+    test: { name, include, environment: "node", testTimeout: 20_000 },
+  });
+}
