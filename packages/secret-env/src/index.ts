@@ -1,1 +1,1 @@
-export {};
+export { envSource } from "./env-source.ts";

@@ -1,1 +1,2 @@
-export {};
+export { inlineSource } from "./inline-source.ts";
+export { looksReal } from "./looks-real.ts";

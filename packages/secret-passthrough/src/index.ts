@@ -1,1 +1,3 @@
-export {};
+export { passthroughCredential } from "./passthrough-credential.ts";
+export type { PassthroughSettings } from "./passthrough-credential.ts";
+export type { Location } from "./location.ts";

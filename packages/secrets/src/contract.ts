@@ -33,6 +33,11 @@ export interface Env {
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
+  /**
+   * Calls back once, after so many milliseconds, and does not keep the process alive for it. Returns what cancels it.
+   * Absent: the system's timer. A test's clock brings its own.
+   */
+  after?(delayMs: number, callback: () => void): () => void;
 }
 
 /** Something worth saying that is no error: an inline key, a file that all may read. */
@@ -65,7 +70,10 @@ export interface SourceContext {
   seal(text: string, options?: SealOptions): SecretVersion;
 }
 
-/** How a key fares, for admin pages, metrics and the command line. */
+/**
+ * How a key fares, for admin pages, metrics and the command line. Stale: the source cannot be read, and the last good
+ * version serves. Failing: that version has expired, and nothing serves. `since`: milliseconds since the epoch.
+ */
 export type SecretStatus =
   | { readonly state: "fresh" }
   | { readonly state: "stale"; readonly since: number; readonly reason: string }
@@ -75,7 +83,10 @@ export type SecretStatus =
 export interface SecretHandle extends AsyncDisposable {
   /** The newest good version. Never does I/O. Throws SECRET_EXPIRED rather than hand out a dead key. */
   current(): SecretVersion;
-  /** Reads the source again. Single flight; returns at once if the current version is already newer than `rejected`. */
+  /**
+   * Reads the source again. Single flight; returns at once if the current version is already newer than `rejected`.
+   * Rejects with a SecretError if the read fails; the last good version stays current then.
+   */
   refresh(why?: { readonly rejected?: number }): Promise<SecretVersion>;
   /** Returns the function that unsubscribes. */
   subscribe(listener: (next: SecretVersion) => void): () => void;

@@ -1,0 +1,19 @@
+/** Time that comes in by argument: the system's, and what to do with a clock that only tells it. */
+import type { Clock } from "./contract.ts";
+
+// A longer delay makes setTimeout fire at once.
+const LONGEST_DELAY_MS = 2 ** 31 - 1;
+
+export const systemClock: Required<Clock> = {
+  now: () => Date.now(),
+  after(delayMs, callback) {
+    const timer = setTimeout(callback, Math.min(delayMs, LONGEST_DELAY_MS));
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Calls back once after a time, by the clock's own timer or the system's. Returns what cancels it. */
+export function after(clock: Clock, delayMs: number, callback: () => void): () => void {
+  return clock.after === undefined ? systemClock.after(delayMs, callback) : clock.after(delayMs, callback);
+}

@@ -1,0 +1,119 @@
+/** A handle over anything that can be read again: one read at a time, one in wait, the last good value kept. */
+import type { SecretHandle, SecretStatus, SecretVersion, SourceContext } from "./contract.ts";
+import { SecretError } from "./errors.ts";
+import { Latest } from "./latest.ts";
+
+export interface RefreshingHandleSettings {
+  /** The source's word, for errors. */
+  readonly source: string;
+  readonly context: Pick<SourceContext, "clock" | "report">;
+  readonly first: SecretVersion;
+  /** Reads the source and seals what it finds. Must end: bound it in time. */
+  read(): Promise<SecretVersion>;
+  /**
+   * How long, in milliseconds, a rejected key does not cause another read after one that failed or found nothing new.
+   * A read that did find something costs no wait. 0 by default, for a source as cheap as a small file.
+   */
+  readonly cooldownMs?: number;
+  /** Called after each read with its failure, if it was one: whoever keeps a timer sets the next. */
+  settled?(failure: SecretError | undefined): void;
+  /** Called once, when the handle is disposed of, before a read that still runs is awaited. */
+  close?(): void;
+}
+
+export function refreshingHandle(settings: RefreshingHandleSettings): SecretHandle {
+  return new RefreshingHandle(settings);
+}
+
+class RefreshingHandle implements SecretHandle {
+  readonly #settings: RefreshingHandleSettings;
+  readonly #latest: Latest;
+  #turn: Promise<unknown> = Promise.resolve();
+  #waiting: { promise: Promise<SecretVersion>; rejected: number } | undefined;
+  #failure: { readonly since: number; readonly error: SecretError } | undefined;
+  #quietUntil = Number.NEGATIVE_INFINITY;
+  #closed = false;
+
+  constructor(settings: RefreshingHandleSettings) {
+    const { source, context, first } = settings;
+    this.#settings = settings;
+    this.#latest = new Latest(first, { source, clock: context.clock, report: (error) => context.report(error) });
+  }
+
+  current(): SecretVersion {
+    return this.#latest.current();
+  }
+
+  subscribe(listener: (next: SecretVersion) => void): () => void {
+    return this.#latest.subscribe(listener);
+  }
+
+  status(): SecretStatus {
+    const { expiresAt } = this.#latest.version;
+    const reason = this.#failure?.error.message ?? "the key has expired";
+    if (this.#latest.expired && expiresAt !== undefined) return { state: "failing", since: expiresAt, reason };
+    return this.#failure === undefined ? { state: "fresh" } : { state: "stale", since: this.#failure.since, reason };
+  }
+
+  async refresh(why: { readonly rejected?: number } = {}): Promise<SecretVersion> {
+    // Whoever names no version wants the source to be read, whatever we know.
+    const rejected = why.rejected ?? Number.POSITIVE_INFINITY;
+    const known = this.#known(rejected);
+    if (known !== undefined) return known;
+    // A read that already runs may have begun before the change that the caller knows of, so it does not count.
+    if (this.#waiting === undefined) return this.#enqueue(rejected);
+    this.#waiting.rejected = Math.max(this.#waiting.rejected, rejected);
+    return this.#waiting.promise;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true;
+      this.#settings.close?.();
+    }
+    await this.#turn;
+  }
+
+  #enqueue(rejected: number): Promise<SecretVersion> {
+    const promise = this.#turn.then(() => {
+      const asked = this.#waiting?.rejected ?? Number.POSITIVE_INFINITY;
+      this.#waiting = undefined;
+      // The read before this one may have found what a rejected key needs, or that there is nothing.
+      return this.#known(asked) ?? this.#read();
+    });
+    this.#waiting = { promise, rejected };
+    this.#turn = promise.then(ignore, ignore);
+    return promise;
+  }
+
+  /** What can be said without a read: there is a newer version, or so soon after the last read there is none. */
+  #known(rejected: number): SecretVersion | undefined {
+    const { version } = this.#latest;
+    if (version.id > rejected) return version;
+    const quiet = this.#settings.context.clock.now() < this.#quietUntil;
+    if (rejected === Number.POSITIVE_INFINITY || !quiet) return undefined;
+    if (this.#failure !== undefined) throw this.#failure.error;
+    return version;
+  }
+
+  async #read(): Promise<SecretVersion> {
+    const { source, context, cooldownMs = 0 } = this.#settings;
+    const before = this.#latest.version;
+    try {
+      if (this.#closed) throw new SecretError("SECRET_UNAVAILABLE", source, "the key is no longer in use");
+      const after = this.#latest.set(await this.#settings.read());
+      this.#failure = undefined;
+      this.#quietUntil = after === before ? context.clock.now() + cooldownMs : Number.NEGATIVE_INFINITY;
+      return after;
+    } catch (thrown) {
+      const error = SecretError.from(source, thrown);
+      this.#failure = { since: this.#failure?.since ?? context.clock.now(), error };
+      this.#quietUntil = context.clock.now() + cooldownMs;
+      throw error;
+    } finally {
+      if (!this.#closed) this.#settings.settled?.(this.#failure?.error);
+    }
+  }
+}
+
+function ignore(): void {}
