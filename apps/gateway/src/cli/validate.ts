@@ -1,0 +1,21 @@
+/** `--validate-only`: resolves everything that a start would resolve, and starts nothing. */
+import { readConfigText } from "../config-text.ts";
+import { readEnvironment } from "../environment.ts";
+import { loadConfig } from "../load/load.ts";
+import type { RunArguments } from "./arguments.ts";
+import type { Terminal } from "./main.ts";
+
+export async function validate(args: RunArguments, terminal: Terminal): Promise<number> {
+  const { env, workingDirectory, stdin } = terminal;
+  const text = await readConfigText({ file: args.file, inline: args.inline, workingDirectory, env, stdin });
+  const loaded = await loadConfig(text, {
+    env: await readEnvironment(args.envFiles, workingDirectory, env),
+    settingsEnv: env,
+    readKeys: !args.noKeys,
+    report: () => undefined,
+  });
+  for (const notice of loaded.notices) terminal.say(`${notice}\n`);
+  await loaded.close();
+  terminal.print("Configuration is valid!\n");
+  return 0;
+}

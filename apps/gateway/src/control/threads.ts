@@ -1,0 +1,9 @@
+/** How many threads serve. */
+import { availableParallelism, platform } from "node:os";
+
+/** Several threads on one port need SO_REUSEPORT with load sharing, which Linux has; elsewhere one thread serves. */
+export function threadCount(wanted: number | undefined): number {
+  if (wanted === 0) return 0;
+  if (platform() !== "linux") return 1;
+  return wanted ?? availableParallelism();
+}

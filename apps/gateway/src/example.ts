@@ -1,0 +1,59 @@
+/** One `curl` line that works against the config as it is. */
+import type { GatewayDefinition, ListenerDefinition, RouteDefinition } from "@keybearer/proxy";
+
+/** For the first route with an LLM behind it; undefined: there is none that a line could show. */
+export function exampleCall(definition: GatewayDefinition, baseUrl: (bindName: string) => string): string | undefined {
+  for (const bind of definition.binds) {
+    for (const listener of bind.listeners) {
+      for (const route of listener.routes) {
+        const line = exampleFor(listener, route, baseUrl(bind.name));
+        if (line !== undefined) return line;
+      }
+    }
+  }
+  return undefined;
+}
+
+function exampleFor(listener: ListenerDefinition, route: RouteDefinition, baseUrl: string): string | undefined {
+  const backend = route.backends.find(({ kind }) => kind === "ai");
+  const path = examplePath(route);
+  if (backend?.kind !== "ai" || path === undefined) return undefined;
+  const host = exampleHost(route.hostnames[0] ?? listener.hostname);
+  const key = clientKeyArgument(route);
+  const model = backend.model ?? "gpt-4o-mini";
+  const body = JSON.stringify({ model, messages: [{ role: "user", content: "Say hello." }] });
+  return [
+    `curl ${baseUrl}${path}`,
+    ...(host === undefined ? [] : [`-H 'host: ${host}'`]),
+    ...(key === undefined ? [] : [key]),
+    "-H 'content-type: application/json'",
+    `-d '${body}'`,
+  ].join(" ");
+}
+
+function examplePath({ matches }: RouteDefinition): string | undefined {
+  const match = matches.find(
+    ({ headers, query, method }) => headers.length + query.length === 0 && (method ?? "POST") === "POST",
+  );
+  if (!match || "regex" in match.path) return undefined;
+  if ("exact" in match.path) return match.path.exact;
+  const prefix = match.path.pathPrefix.replace(/\/$/, "");
+  return prefix.includes("/v1") ? prefix : `${prefix}/v1/chat/completions`;
+}
+
+function exampleHost(pattern: string | undefined): string | undefined {
+  return pattern?.replace(/^\*/, "any");
+}
+
+function clientKeyArgument({ policies, backends }: RouteDefinition): string | undefined {
+  const location = policies.apiKey?.location;
+  if (location && "header" in location) {
+    const { name, prefix } = location.header;
+    return `-H '${name}: ${prefix ?? (name.toLowerCase() === "authorization" ? "Bearer " : "")}<a client key>'`;
+  }
+  if (location) return undefined;
+  const passesOn = backends.some(({ credential }) =>
+    credential?.entries.some(({ id }) => id.startsWith("passthrough")),
+  );
+  return passesOn ? '-H "authorization: Bearer $OPENAI_API_KEY"' : undefined;
+}
