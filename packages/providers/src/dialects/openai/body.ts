@@ -1,0 +1,115 @@
+/** Reads what a request's body says about model and stream, and writes the configured model into it. */
+import { isUtf8 } from "node:buffer";
+import type { BodyEdit, EditedBody } from "../../contract.ts";
+import { BodyError } from "../../errors.ts";
+import { scanObject, type JsonMember, type JsonObject } from "./json-scan.ts";
+import { editMultipart } from "./multipart.ts";
+import { splice, type Edit } from "./splice.ts";
+
+/**
+ * Multipart where the content type says so, JSON otherwise, whatever it says: no content type makes a body pass unread.
+ * Returns the same bytes where there is nothing to write. Throws BodyError.
+ */
+export function editBody(body: Uint8Array, contentType: string | undefined, edit: BodyEdit): EditedBody {
+  const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const isMultipart = contentType !== undefined && /^[ \t]*multipart\/form-data[ \t]*(?:;|$)/i.test(contentType);
+  const edited = isMultipart ? editMultipart(bytes, contentType, edit) : editJson(bytes, edit);
+  return edited.bytes === bytes ? { ...edited, bytes: body } : edited;
+}
+
+const names = ["model", "stream", "stream_options"];
+
+/** What is to be written: over a value, or as a new member at the top. */
+interface Plan {
+  readonly edits: Edit[];
+  readonly added: string[];
+}
+
+function editJson(json: Buffer, edit: BodyEdit): EditedBody {
+  if (!isUtf8(json)) throw new BodyError("INVALID_JSON", firstInvalid(json), "the body is no valid UTF-8");
+  const object = scanObject(json, names);
+  const of = (name: string) => object.members.filter((member) => member.name === name);
+  const models = of("model");
+  // The last of two members counts, as in JSON.parse.
+  const stream = isTrue(json, of("stream").at(-1));
+  const plan: Plan = { edits: [], added: [] };
+  if (edit.model !== undefined) writeModel(json, models, edit.model, plan);
+  const usageWasAdded = edit.includeUsage && stream && askForUsage(json, of("stream_options"), plan);
+  if (plan.added.length > 0) plan.edits.push(insertion(object, plan.added.join(",")));
+  return { bytes: splice(json, plan.edits), requestedModel: stringOf(json, models.at(-1)), stream, usageWasAdded };
+}
+
+/** Into each of them, for parsers differ in which of two members counts. */
+function writeModel(json: Buffer, models: readonly JsonMember[], model: string, plan: Plan): void {
+  const text = JSON.stringify(model);
+  if (models.length === 0) plan.added.push(`"model":${text}`);
+  const bytes = Buffer.from(text);
+  for (const { start, end } of models) {
+    if (json.compare(bytes, 0, bytes.length, start, end) !== 0) plan.edits.push({ start, end, bytes });
+  }
+}
+
+const wish = '"include_usage":true';
+
+/** False where the client asks itself, or says something that only the provider can answer, with an error. */
+function askForUsage(json: Buffer, options: readonly JsonMember[], plan: Plan): boolean {
+  const last = options.at(-1);
+  if (last === undefined) {
+    plan.added.push(`"stream_options":{${wish}}`);
+    return true;
+  }
+  const kind = json[last.start];
+  if (kind !== BRACE_OPEN && kind !== LETTER_N) return false;
+  if (kind === BRACE_OPEN && isTrue(json.subarray(last.start, last.end), usageWishes(json, last).members.at(-1))) {
+    return false;
+  }
+  for (const option of options) askIn(json, option, plan);
+  return true;
+}
+
+function askIn(json: Buffer, option: JsonMember, plan: Plan): void {
+  const { start, end } = option;
+  if (json[start] !== BRACE_OPEN) {
+    plan.edits.push({ start, end, bytes: Buffer.from(`{${wish}}`) });
+    return;
+  }
+  const object = usageWishes(json, option);
+  const edits: Edit[] = object.members.map((member) => ({ start: member.start, end: member.end, bytes: TRUE }));
+  if (edits.length === 0) edits.push(insertion(object, wish));
+  plan.edits.push(...edits.map((edit) => ({ start: start + edit.start, end: start + edit.end, bytes: edit.bytes })));
+}
+
+function usageWishes(json: Buffer, option: JsonMember): JsonObject {
+  return scanObject(json.subarray(option.start, option.end), ["include_usage"]);
+}
+
+/** At the top, the one place that is there in every object. */
+function insertion(object: JsonObject, members: string): Edit {
+  const bytes = Buffer.from(object.isEmpty ? members : `${members},`);
+  return { start: object.inside, end: object.inside, bytes };
+}
+
+const BRACE_OPEN = 0x7b;
+const LETTER_N = 0x6e;
+const LETTER_T = 0x74;
+const QUOTE = 0x22;
+const TRUE = Buffer.from("true");
+
+// One byte tells: the text was checked.
+function isTrue(json: Buffer, member: JsonMember | undefined): boolean {
+  return member !== undefined && json[member.start] === LETTER_T;
+}
+
+function stringOf(json: Buffer, member: JsonMember | undefined): string | undefined {
+  if (member === undefined || json[member.start] !== QUOTE) return undefined;
+  const value: unknown = JSON.parse(json.toString("utf8", member.start, member.end));
+  return typeof value === "string" ? value : undefined;
+}
+
+/** What is not UTF-8 does not come back as it was. */
+function firstInvalid(bytes: Buffer): number {
+  const again = Buffer.from(bytes.toString("utf8"));
+  let at = 0;
+  while (at < bytes.length && bytes[at] === again[at]) at++;
+  return at;
+}

@@ -1,0 +1,224 @@
+/** Finds members of a JSON object by their place in the bytes, and checks the whole text (RFC 8259) on the way. */
+import { BodyError } from "../../errors.ts";
+
+/** Bounds what a parser behind us may have to bear; no call nests nearly as deep. */
+const depthLimit = 512;
+
+export interface JsonMember {
+  readonly name: string;
+  /** The value's first byte, and the one after its last. */
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface JsonObject {
+  /** The byte after `{`. */
+  readonly inside: number;
+  readonly isEmpty: boolean;
+  /** Members of the names asked for, in order, however the name is spelt; duplicates are all there. */
+  readonly members: readonly JsonMember[];
+}
+
+/**
+ * Reads the object that is the whole of `json`, but for white space. That the bytes are UTF-8 is for the caller to check.
+ * Throws BodyError: INVALID_JSON, JSON_TOO_DEEP, and NOT_AN_OBJECT for any other valid value.
+ */
+export function scanObject(json: Buffer, names: readonly string[]): JsonObject {
+  const open = skipSpace(json, 0);
+  if (json[open] !== BRACE_OPEN) {
+    expectEnd(json, skipValue(json, open, 0));
+    throw new BodyError("NOT_AN_OBJECT", open, "expected a JSON object");
+  }
+  const inside = open + 1;
+  const members: JsonMember[] = [];
+  let at = skipSpace(json, inside);
+  if (json[at] === BRACE_CLOSE) {
+    expectEnd(json, at + 1);
+    return { inside, isEmpty: true, members };
+  }
+  for (;;) {
+    const nameStart = at;
+    const nameEnd = skipName(json, at);
+    const start = skipColon(json, nameEnd);
+    const end = skipValue(json, start, 1);
+    const name = nameAmong(names, json, nameStart, nameEnd);
+    if (name !== undefined) members.push({ name, start, end });
+    at = skipSpace(json, end);
+    if (json[at] === BRACE_CLOSE) break;
+    if (json[at] !== COMMA) fail(at);
+    at = skipSpace(json, at + 1);
+  }
+  expectEnd(json, at + 1);
+  return { inside, isEmpty: false, members };
+}
+
+/** The name spelt out, if it is one of those asked for. The longest escape (`\u0065`) takes six bytes a character. */
+function nameAmong(names: readonly string[], json: Buffer, start: number, end: number): string | undefined {
+  if (end - start > 128) return undefined;
+  const text = json.toString("latin1", start, end);
+  const name: unknown = text.includes("\\") ? JSON.parse(text) : text.slice(1, -1);
+  return names.find((each) => each === name);
+}
+
+// Which of the open values, outermost first, are objects. One for all calls: a scan is synchronous.
+const isObject = new Uint8Array(depthLimit + 1);
+
+/** Returns the place after the value. `depth` is that of the value itself. */
+function skipValue(json: Buffer, start: number, depth: number): number {
+  const outside = depth;
+  let at = start;
+  for (;;) {
+    const first = json[at];
+    if (first === BRACE_OPEN || first === BRACKET_OPEN) {
+      if (depth === depthLimit) throw new BodyError("JSON_TOO_DEEP", at, `JSON is nested deeper than ${depthLimit}`);
+      const object = first === BRACE_OPEN;
+      isObject[depth++] = object ? 1 : 0;
+      at = skipSpace(json, at + 1);
+      if (json[at] !== (object ? BRACE_CLOSE : BRACKET_CLOSE)) {
+        if (object) at = skipColon(json, skipName(json, at));
+        continue;
+      }
+      depth--;
+      at++;
+    } else at = skipScalar(json, at);
+
+    // After a value: close what ends here, then go on to the next.
+    for (;;) {
+      if (depth === outside) return at;
+      at = skipSpace(json, at);
+      const object = isObject[depth - 1] === 1;
+      const next = json[at++];
+      if (next === COMMA) {
+        at = skipSpace(json, at);
+        if (object) at = skipColon(json, skipName(json, at));
+        break;
+      }
+      if (next !== (object ? BRACE_CLOSE : BRACKET_CLOSE)) fail(at - 1);
+      depth--;
+    }
+  }
+}
+
+function skipScalar(json: Buffer, at: number): number {
+  switch (json[at] ?? 0) {
+    case QUOTE:
+      return skipString(json, at + 1);
+    case 0x74:
+      return skipWord(json, at, "true");
+    case 0x66:
+      return skipWord(json, at, "false");
+    case 0x6e:
+      return skipWord(json, at, "null");
+    default:
+      return skipNumber(json, at);
+  }
+}
+
+function skipWord(json: Buffer, at: number, word: string): number {
+  for (let i = 0; i < word.length; i++) if (json[at + i] !== word.charCodeAt(i)) fail(at);
+  return at + word.length;
+}
+
+function skipNumber(json: Buffer, start: number): number {
+  let at = start;
+  if (json[at] === MINUS) at++;
+  at = json[at] === ZERO ? at + 1 : skipDigits(json, at);
+  if (json[at] === DOT) at = skipDigits(json, at + 1);
+  if (json[at] === 0x65 || json[at] === 0x45) {
+    at++;
+    if (json[at] === MINUS || json[at] === PLUS) at++;
+    at = skipDigits(json, at);
+  }
+  return at;
+}
+
+/** One at least. */
+function skipDigits(json: Buffer, start: number): number {
+  let at = start;
+  while (isDigit(json[at] ?? 0)) at++;
+  if (at === start) fail(at);
+  return at;
+}
+
+function skipName(json: Buffer, at: number): number {
+  if (json[at] !== QUOTE) fail(at);
+  return skipString(json, at + 1);
+}
+
+function skipColon(json: Buffer, start: number): number {
+  const at = skipSpace(json, start);
+  if (json[at] !== COLON) fail(at);
+  return skipSpace(json, at + 1);
+}
+
+/** From the byte after the opening quote to the one after the closing quote. */
+function skipString(json: Buffer, start: number): number {
+  let at = start;
+  for (;;) {
+    // Past the end a byte reads as NUL, which no JSON text holds.
+    const byte = json[at] ?? 0;
+    if (byte === QUOTE) return at + 1;
+    if (byte === BACKSLASH) at = skipEscape(json, at + 1);
+    else if (byte >= 0x20) at++;
+    else fail(at);
+  }
+}
+
+function skipEscape(json: Buffer, at: number): number {
+  switch (json[at] ?? 0) {
+    case 0x75: // u
+      for (let i = at + 1; i < at + 5; i++) if (!isHexadecimal(json[i] ?? 0)) fail(i);
+      return at + 5;
+    case QUOTE:
+    case BACKSLASH:
+    case 0x2f: // slash
+    case 0x62: // b
+    case 0x66: // f
+    case 0x6e: // n
+    case 0x72: // r
+    case 0x74: // t
+      return at + 1;
+    default:
+      return fail(at);
+  }
+}
+
+function skipSpace(json: Buffer, start: number): number {
+  let at = start;
+  for (;;) {
+    const byte = json[at];
+    if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return at;
+    at++;
+  }
+}
+
+function expectEnd(json: Buffer, start: number): void {
+  const at = skipSpace(json, start);
+  if (at !== json.length) fail(at);
+}
+
+function fail(at: number): never {
+  throw new BodyError("INVALID_JSON", at, "the body is no valid JSON");
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= 0x30 && byte <= 0x39;
+}
+
+function isHexadecimal(byte: number): boolean {
+  const letter = byte | 0x20;
+  return isDigit(byte) || (letter >= 0x61 && letter <= 0x66);
+}
+
+const QUOTE = 0x22;
+const PLUS = 0x2b;
+const COMMA = 0x2c;
+const MINUS = 0x2d;
+const DOT = 0x2e;
+const ZERO = 0x30;
+const COLON = 0x3a;
+const BRACKET_OPEN = 0x5b;
+const BACKSLASH = 0x5c;
+const BRACKET_CLOSE = 0x5d;
+const BRACE_OPEN = 0x7b;
+const BRACE_CLOSE = 0x7d;

@@ -1,0 +1,149 @@
+/** Takes the extra usage event out of a chat stream, for a client that did not ask for it. */
+import type { StreamFilter } from "../../contract.ts";
+import { GrowingBuffer } from "./growing-buffer.ts";
+
+/** A longer event is let through unread. */
+const eventLimitBytes = 1_048_576;
+
+export function usageEventFilter(): StreamFilter {
+  return new UsageEventFilter();
+}
+
+/**
+ * Whole events go on at once and byte for byte; only an event that is not complete yet waits. What goes on does not
+ * depend on how the stream is split. A chunk of whole events that need no change comes back as it is, uncopied.
+ */
+class UsageEventFilter implements StreamFilter {
+  readonly #held = new GrowingBuffer();
+  /** An event too long to be held is on its way through. */
+  #isPassing = false;
+  #lineIsEmpty = true;
+  #isAfterCr = false;
+  #droppedLast = false;
+
+  push(chunk: Uint8Array): Uint8Array | undefined {
+    const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    if (this.#needsNoChange(bytes)) {
+      this.#droppedLast = false;
+      return chunk;
+    }
+    const kept = this.#filter(bytes);
+    if (kept.length === 0) return undefined;
+    return kept.length === 1 ? kept[0] : Buffer.concat(kept);
+  }
+
+  end(): Uint8Array | undefined {
+    const rest = this.#held.take();
+    return rest.length === 0 || isUsageEvent(rest) ? undefined : rest;
+  }
+
+  /** The common case, told by native searches alone. */
+  #needsNoChange(bytes: Buffer): boolean {
+    if (this.#held.length > 0 || this.#isPassing || this.#isAfterCr) return false;
+    const { length } = bytes;
+    return length > 1 && bytes[length - 1] === LF && bytes[length - 2] === LF && !mayHoldUsage(bytes);
+  }
+
+  #filter(bytes: Buffer): Buffer[] {
+    const kept: Buffer[] = [];
+    let eventStart = this.#finishLineEnd(bytes);
+    let keptFrom = this.#droppedLast ? eventStart : 0;
+    const keepUpTo = (end: number) => {
+      if (end > keptFrom) kept.push(bytes.subarray(keptFrom, end));
+    };
+    for (let end = this.#endOfEvent(bytes, eventStart); end !== -1; end = this.#endOfEvent(bytes, eventStart)) {
+      if (this.#held.length > 0) {
+        this.#held.append(bytes.subarray(eventStart, end));
+        const event = this.#held.take();
+        this.#droppedLast = isUsageEvent(event);
+        if (!this.#droppedLast) kept.push(event);
+        keptFrom = end;
+      } else {
+        this.#droppedLast = !this.#isPassing && isUsageEvent(bytes.subarray(eventStart, end));
+        if (this.#droppedLast) {
+          keepUpTo(eventStart);
+          keptFrom = end;
+        }
+      }
+      this.#isPassing = false;
+      eventStart = end;
+    }
+    if (this.#isPassing) keepUpTo(bytes.length);
+    else {
+      keepUpTo(eventStart);
+      this.#hold(bytes.subarray(eventStart), kept);
+    }
+    return kept;
+  }
+
+  #hold(rest: Buffer, kept: Buffer[]): void {
+    if (rest.length === 0) return;
+    this.#held.append(rest);
+    if (this.#held.length <= eventLimitBytes) return;
+    kept.push(this.#held.take());
+    this.#isPassing = true;
+  }
+
+  /** A line feed that a carriage return at the end of the last chunk was waiting for belongs to the event before. */
+  #finishLineEnd(bytes: Buffer): number {
+    if (!this.#isAfterCr || this.#held.length > 0 || this.#isPassing) return 0;
+    if (bytes.length === 0) return 0;
+    this.#isAfterCr = false;
+    return bytes[0] === LF ? 1 : 0;
+  }
+
+  /** The place after the blank line that ends the event, -1 if it does not end in these bytes. */
+  #endOfEvent(bytes: Buffer, from: number): number {
+    for (let at = from; at < bytes.length; at++) {
+      const byte = bytes[at];
+      const endsCrLf = byte === LF && this.#isAfterCr;
+      this.#isAfterCr = byte === CR;
+      if (endsCrLf) continue;
+      if (byte !== LF && byte !== CR) {
+        this.#lineIsEmpty = false;
+      } else if (!this.#lineIsEmpty) {
+        this.#lineIsEmpty = true;
+      } else if (byte === CR && bytes[at + 1] === LF) {
+        this.#isAfterCr = false;
+        return at + 2;
+      } else return at + 1;
+    }
+    return -1;
+  }
+}
+
+/** `choices` empty and `usage` an object. Azure's first event has no choices either, but no usage. */
+function isUsageEvent(event: Buffer): boolean {
+  if (event.length > eventLimitBytes || !mayHoldUsage(event)) return false;
+  const text = event.toString();
+  const lines = (text.startsWith("\uFEFF") ? text.slice(1) : text).split(/\r\n|\r|\n/);
+  const data = lines.filter((line) => line.startsWith("data:")).map((line) => line.slice(5));
+  try {
+    const value: unknown = JSON.parse(data.join("\n"));
+    if (typeof value !== "object" || value === null || "error" in value) return false;
+    const { choices, usage }: Members = value;
+    return Array.isArray(choices) && choices.length === 0 && typeof usage === "object" && usage !== null;
+  } catch {
+    return false;
+  }
+}
+
+interface Members {
+  readonly choices?: unknown;
+  readonly usage?: unknown;
+}
+
+const usageName = Buffer.from('"usage"');
+const noUsage = /^\s*:\s*null/;
+
+/** False where there is no usage but `null`, which is what every other event of such a stream says. */
+function mayHoldUsage(bytes: Buffer): boolean {
+  for (let at = bytes.indexOf(usageName); at !== -1; at = bytes.indexOf(usageName, at)) {
+    at += usageName.length;
+    if (!noUsage.test(bytes.toString("latin1", at, at + 16))) return true;
+  }
+  return false;
+}
+
+const LF = 0x0a;
+const CR = 0x0d;

@@ -1,0 +1,81 @@
+/** The headers of a request on its way out: one flat array of lower-case names and values. */
+
+/** Ordered, and a name may stand in it more than once. Every name but those given to `from` must be lower case already. */
+export class HeaderList {
+  readonly #flat: string[] = [];
+
+  /** From names and values in turn, as node and undici give them. Names are lower-cased. */
+  static from(raw: readonly string[]): HeaderList {
+    const list = new HeaderList();
+    for (let i = 0; i + 1 < raw.length; i += 2) list.append((raw[i] ?? "").toLowerCase(), raw[i + 1] ?? "");
+    return list;
+  }
+
+  /** The first value. */
+  get(name: string): string | undefined {
+    const at = this.#indexOf(name);
+    return at === -1 ? undefined : this.#flat[at + 1];
+  }
+
+  /** All values, in order. */
+  values(name: string): string[] {
+    const found: string[] = [];
+    for (let i = 0; i < this.#flat.length; i += 2) if (this.#flat[i] === name) found.push(this.#flat[i + 1] ?? "");
+    return found;
+  }
+
+  has(name: string): boolean {
+    return this.#indexOf(name) !== -1;
+  }
+
+  /** Replaces every value of the name by this one, which stands where the first stood. */
+  set(name: string, value: string): void {
+    const at = this.#indexOf(name);
+    if (at === -1) {
+      this.#flat.push(name, value);
+      return;
+    }
+    this.#flat[at + 1] = value;
+    this.#deleteFrom(at + 2, name);
+  }
+
+  append(name: string, value: string): void {
+    this.#flat.push(name, value);
+  }
+
+  delete(name: string): void {
+    const at = this.#indexOf(name);
+    if (at !== -1) this.#deleteFrom(at, name);
+  }
+
+  /** Names and values in turn, as undici takes them. A copy. */
+  toFlat(): string[] {
+    return this.#flat.slice();
+  }
+
+  *entries(): IterableIterator<[name: string, value: string]> {
+    for (let i = 0; i < this.#flat.length; i += 2) yield [this.#flat[i] ?? "", this.#flat[i + 1] ?? ""];
+  }
+
+  [Symbol.iterator](): IterableIterator<[name: string, value: string]> {
+    return this.entries();
+  }
+
+  // Only even places are names: a value that equals a name must not be taken for one.
+  #indexOf(name: string): number {
+    for (let i = 0; i < this.#flat.length; i += 2) if (this.#flat[i] === name) return i;
+    return -1;
+  }
+
+  #deleteFrom(start: number, name: string): void {
+    let kept = start;
+    for (let i = start; i < this.#flat.length; i += 2) {
+      const each = this.#flat[i] ?? "";
+      if (each === name) continue;
+      this.#flat[kept] = each;
+      this.#flat[kept + 1] = this.#flat[i + 1] ?? "";
+      kept += 2;
+    }
+    this.#flat.length = kept;
+  }
+}
