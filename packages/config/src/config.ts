@@ -1,0 +1,241 @@
+/** What a valid config says: agentgateway's names and shape, defaults filled in, durations in milliseconds. Plain data. */
+import type { ListenAddress } from "./addresses.ts";
+import type { Path } from "./errors.ts";
+
+export interface Config {
+  readonly config: Settings;
+  readonly binds: readonly Bind[];
+}
+
+export type LogLevel = "error" | "warn" | "info" | "debug" | "trace";
+export type LogFormat = "text" | "json";
+
+export interface Settings {
+  readonly adminAddr: ListenAddress | "off";
+  readonly statsAddr: ListenAddress | "off";
+  readonly readinessAddr: ListenAddress | "off";
+  /** Undefined: one a core. */
+  readonly workerThreads: number | undefined;
+  readonly connectionTerminationDeadlineMs: number;
+  readonly connectionMinTerminationDeadlineMs: number;
+  /** Format undefined: text on a terminal, else json. */
+  readonly logging: { readonly level: LogLevel; readonly format: LogFormat | undefined };
+  /** Undefined: the published constant. */
+  readonly fingerprintKey: string | undefined;
+}
+
+/** Every `path` says where the thing stands in the config, for `ConfigSource.error()`. */
+export interface Bind {
+  readonly path: Path;
+  readonly port: number;
+  /** An IP address without brackets, or `localhost`. */
+  readonly address: string | undefined;
+  readonly listeners: readonly Listener[];
+}
+
+export interface Listener {
+  readonly path: Path;
+  readonly name: string | undefined;
+  /** Lower case; exact, or with a leading `*.`; undefined: every host. */
+  readonly hostname: string | undefined;
+  readonly protocol: "HTTP";
+  readonly routes: readonly Route[];
+}
+
+export interface Route {
+  readonly path: Path;
+  readonly name: string | undefined;
+  /** Lower case; exact, or with a leading `*.`; empty: every host. */
+  readonly hostnames: readonly string[];
+  /** Never empty. */
+  readonly matches: readonly RouteMatch[];
+  readonly policies: RoutePolicies;
+  readonly backends: readonly Backend[];
+}
+
+export interface RouteMatch {
+  readonly path: { readonly exact: string } | { readonly pathPrefix: string } | { readonly regex: string };
+  readonly method: string | undefined;
+  /** Names in lower case. */
+  readonly headers: readonly NamedMatch[];
+  readonly query: readonly NamedMatch[];
+}
+
+export interface NamedMatch {
+  readonly name: string;
+  readonly value: { readonly exact: string } | { readonly regex: string };
+}
+
+export type Backend = AiBackend | HostBackend;
+
+interface BackendCommon {
+  readonly path: Path;
+  readonly weight: number;
+  readonly policies: BackendPolicies;
+}
+
+export interface AiBackend extends BackendCommon {
+  readonly ai: AiProvider;
+}
+
+export interface HostBackend extends BackendCommon {
+  /** `host:port`, in lower case. */
+  readonly host: string;
+}
+
+export interface AiProvider {
+  readonly path: Path;
+  readonly name: string | undefined;
+  readonly provider: {
+    readonly path: Path;
+    /** `openAI`. */
+    readonly word: string;
+    /** Output of that provider's schema. */
+    readonly settings: unknown;
+  };
+  /** `host:port`, in lower case. */
+  readonly hostOverride: string | undefined;
+  readonly pathOverride: string | undefined;
+  readonly pathPrefix: string | undefined;
+  readonly policies: BackendPolicies;
+}
+
+/** Policies that stand at route, backend and provider. The innermost level that has one counts. */
+export interface BackendPolicies {
+  readonly path: Path;
+  readonly backendAuth: BackendAuth | undefined;
+  readonly backendTLS: BackendTls | undefined;
+  readonly requestHeaderModifier: HeaderModifier | undefined;
+  readonly responseHeaderModifier: HeaderModifier | undefined;
+  /** Merged field by field over the levels. */
+  readonly ai: AiPolicy | undefined;
+}
+
+export interface RoutePolicies extends BackendPolicies {
+  readonly urlRewrite: UrlRewrite | undefined;
+  readonly timeout: TimeoutPolicy | undefined;
+  readonly directResponse: DirectResponse | undefined;
+  readonly cors: CorsPolicy | undefined;
+  readonly apiKey: ApiKeyPolicy | undefined;
+}
+
+/** At most one of `key` and `passthrough`; `credentials` beside either, or alone. Never all three empty. */
+export interface BackendAuth {
+  readonly path: Path;
+  readonly key: PlacedKey | undefined;
+  readonly passthrough: Passthrough | undefined;
+  readonly credentials: readonly (PlacedKey & { readonly location: Location })[];
+  /** Whether the key may be sent without TLS to a host that is not private. */
+  readonly allowCleartext: boolean;
+}
+
+export interface PlacedKey {
+  readonly path: Path;
+  readonly reference: KeyReference;
+  /** Undefined: where the provider wants it. */
+  readonly location: Location | undefined;
+}
+
+/** Where a key is to be had. Holds the key itself only if the config does. */
+export interface KeyReference {
+  /** Where the reference stands: the bare text, or what is below the source's word. */
+  readonly path: Path;
+  /** The source's word: `env`, `file`, `inline`. */
+  readonly source: string;
+  /** Output of that source's schema, or of its `scalar()`. */
+  readonly ref: unknown;
+}
+
+export interface Passthrough {
+  readonly path: Path;
+  /** The one place where the caller's token is taken from. */
+  readonly from: Location | undefined;
+  /** Where it is put; undefined: where the provider wants it. */
+  readonly location: Location | undefined;
+}
+
+/** Where a credential stands in a request. Header names in lower case. */
+export type Location =
+  | { readonly header: { readonly name: string; readonly prefix?: string | undefined } }
+  | { readonly queryParameter: { readonly name: string } }
+  | { readonly cookie: { readonly name: string } };
+
+/** TLS to the upstream. `cert`, `key` and `root` are paths of PEM files. */
+export interface BackendTls {
+  readonly path: Path;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+  readonly root: string | undefined;
+  readonly hostname: string | undefined;
+  readonly insecure: boolean;
+  readonly insecureHost: boolean;
+}
+
+export type HeaderField = readonly [name: string, value: string];
+
+/** Names in lower case. */
+export interface HeaderModifier {
+  readonly path: Path;
+  readonly add: readonly HeaderField[];
+  readonly set: readonly HeaderField[];
+  readonly remove: readonly string[];
+}
+
+export type AiRouteType = "completions" | "responses" | "embeddings" | "models" | "passthrough" | "detect";
+
+export interface AiPolicy {
+  readonly path: Path;
+  /** Path suffix to call type; `*` for the rest. */
+  readonly routes: Readonly<Record<string, AiRouteType>> | undefined;
+  /** True by default, once the levels are merged. */
+  readonly includeUsage: boolean | undefined;
+}
+
+export interface UrlRewrite {
+  readonly authority:
+    | { readonly full: string }
+    | { readonly host: string }
+    | { readonly port: number }
+    | "auto"
+    | "none"
+    | undefined;
+  readonly path: { readonly full: string } | { readonly prefix: string } | undefined;
+}
+
+export interface TimeoutPolicy {
+  readonly path: Path;
+  readonly requestTimeoutMs: number | undefined;
+  readonly backendRequestTimeoutMs: number | undefined;
+}
+
+export interface DirectResponse {
+  readonly path: Path;
+  readonly status: number;
+  readonly body: string;
+  readonly headers: readonly HeaderField[];
+}
+
+export interface CorsPolicy {
+  readonly path: Path;
+  readonly allowOrigins: readonly string[];
+  readonly allowMethods: readonly string[];
+  readonly allowHeaders: readonly string[];
+  readonly exposeHeaders: readonly string[];
+  readonly allowCredentials: boolean;
+  readonly maxAgeMs: number | undefined;
+}
+
+export interface ApiKeyPolicy {
+  readonly path: Path;
+  readonly mode: "strict" | "optional" | "permissive";
+  readonly location: Location;
+  readonly keys: readonly ClientKey[];
+}
+
+/** A caller's key. The key itself is not kept. */
+export interface ClientKey {
+  readonly path: Path;
+  /** SHA-256 of the key, 64 lower-case hex digits. */
+  readonly sha256: string;
+  readonly metadata: Readonly<Record<string, unknown>>;
+}

@@ -1,0 +1,129 @@
+/** Scalars that stand at many places: whole numbers, durations, names of headers. */
+import { RE2JS } from "re2js";
+import * as v from "valibot";
+import { isHostname, parseListenAddress, parseTarget } from "../addresses.ts";
+import { parseDuration } from "../duration.ts";
+import { describeKind } from "../kind.ts";
+import { message } from "../problem.ts";
+
+export function wholeNumber(min: number, max: number) {
+  const text = message("CONFIG_VALUE", `expected a whole number from ${min} to ${max}`);
+  return v.pipe(v.number(), v.integer(text), v.minValue(min, text), v.maxValue(max, text));
+}
+
+/** A scalar that a function reads. `read` gives undefined for what it cannot take. */
+export function readText<T>(read: (text: string) => T | undefined, expected: string, fix?: string) {
+  const wrongType = ({ input }: { readonly input: unknown }) =>
+    message("CONFIG_TYPE", `expected ${expected}, found ${describeKind(input)}`, fix);
+  return v.pipe(
+    v.string(wrongType),
+    v.rawTransform(({ dataset, addIssue, NEVER }): T => {
+      const value = read(dataset.value);
+      if (value !== undefined) return value;
+      addIssue({ message: message("CONFIG_VALUE", `expected ${expected}`, fix) });
+      return NEVER;
+    }),
+  );
+}
+
+/** Milliseconds. */
+export const duration = readText(
+  parseDuration,
+  "a duration of at most 24 days",
+  "write it like 500ms, 10s, 5m or 1h30m",
+);
+
+/** Milliseconds, at least one. */
+export const timeout = readText(
+  (text) => parseDuration(text) || undefined,
+  "a duration of more than 0 and at most 24 days",
+  "write it like 500ms, 10s, 5m or 1h30m; leave it out for no limit",
+);
+
+export const listenAddress = v.pipe(
+  v.string(),
+  v.check((text) => !text.startsWith("unix:"), message("CONFIG_NOT_SUPPORTED", "a Unix socket is not supported yet")),
+  readText(
+    (text) => (text === "off" || text.startsWith("unix:") ? ("off" as const) : parseListenAddress(text)),
+    "an address with a port, or off",
+    "write it like 127.0.0.1:15000, localhost:15000 or [::]:15000",
+  ),
+);
+
+/** `host:port` of an upstream. */
+export const target = v.pipe(
+  v.string(),
+  v.check((text) => !text.startsWith("unix:"), message("CONFIG_NOT_SUPPORTED", "a Unix socket is not supported yet")),
+  readText(
+    (text) => (text.startsWith("unix:") ? text : parseTarget(text)),
+    "a host with a port",
+    "write it like api.example.com:443: no https:// in front, no path behind; port 443 means TLS",
+  ),
+);
+
+/** Exact, or `*.example.com`; in lower case. */
+export const hostname = readText(
+  (text) => (isHostname(text.replace(/^\*\./, "")) ? text.toLowerCase() : undefined),
+  "a host name, without scheme and port",
+  "write it like api.example.com or *.example.com; leave it out for every host",
+);
+
+/** RFC 9110 token; in lower case, since names of headers have no case. */
+export const headerName = readText(
+  (text) => (isToken(text) ? text.toLowerCase() : undefined),
+  "the name of a header",
+  "use letters, digits and - only",
+);
+
+/** RFC 9110 field value. */
+export const headerValue = v.pipe(
+  v.string(),
+  v.check(isFieldValue, message("CONFIG_VALUE", "expected printable text without spaces around it")),
+);
+
+/** Path on a server, as it is sent. */
+export const urlPath = v.pipe(
+  v.string(),
+  v.check((text) => text.startsWith("/"), message("CONFIG_VALUE", "a path begins with /")),
+  v.check(
+    (text) => /^[!-~]*$/.test(text),
+    message("CONFIG_VALUE", "a path has no spaces and no letters beyond ASCII", "percent-encode them"),
+  ),
+);
+
+/** RE2 syntax: matched in linear time, so that no request can make it hang. */
+export const regex = v.pipe(
+  v.string(),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    try {
+      RE2JS.compile(dataset.value);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message.replace(/^error parsing regexp: /, "") : "";
+      const fix = "RE2 syntax: no look-around, no back-references";
+      addIssue({ message: message("CONFIG_VALUE", `not a regular expression: ${reason}`, fix) });
+    }
+  }),
+);
+
+export const nonEmptyText = v.pipe(v.string(), v.nonEmpty(message("CONFIG_VALUE", "expected text that is not empty")));
+
+export function isToken(text: string): boolean {
+  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text);
+}
+
+function isFieldValue(text: string): boolean {
+  return /^(?:[!-~\u0080-\u00ff](?:[\t -~\u0080-\u00ff]*[!-~\u0080-\u00ff])?)?$/.test(text);
+}
+
+/** Stands before a value in a header; may end with a space. */
+export const prefix = v.pipe(
+  v.string(),
+  v.check((text) => /^(?:[!-~][ -~]*)?$/.test(text), message("CONFIG_VALUE", "expected printable ASCII text")),
+);
+
+/** RFC 9110 token: the name of a cookie. */
+export const token = v.pipe(
+  v.string(),
+  v.check(isToken, message("CONFIG_VALUE", "expected a name", "use letters, digits, - and _ only")),
+);
