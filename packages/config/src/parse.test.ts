@@ -130,9 +130,11 @@ describe("a variable", () => {
     );
   });
 
-  test("gives text, not a number", () => {
+  test("of digits stands where a number is expected, any other is an error", () => {
     const text = "binds: [{ port: $PORT, listeners: [{ routes: [] }] }]";
-    expect(codesOf(text, { lookup: () => "3000" })).toEqual(["CONFIG_TYPE"]);
+    expect(parse(text, { lookup: () => "3000" }).config.binds[0]?.port).toBe(3000);
+    expect(codesOf(text, { lookup: () => "70000" })).toEqual(["CONFIG_VALUE"]);
+    expect(codesOf(text, { lookup: () => "3000 # [" })).toEqual(["CONFIG_VALUE"]);
   });
 
   test("is shown by its name, never by its value", () => {

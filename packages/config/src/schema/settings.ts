@@ -3,17 +3,14 @@ import * as v from "valibot";
 import type { Settings } from "../config.ts";
 import { message } from "../problem.ts";
 import { fields, may, noted } from "./notes.ts";
-import { duration, listenAddress, nonEmptyText, readText, wholeNumber } from "./values.ts";
+import { duration, listenAddress, nonEmptyText, wholeNumber } from "./values.ts";
 import { settingsNotYet } from "./unsupported.ts";
 
 export const logLevels = ["error", "warn", "info", "debug", "trace"] as const;
 export const logFormats = ["text", "json"] as const;
 export const maxWorkerThreads = 1024;
 
-const workerThreads = v.union([
-  wholeNumber(0, maxWorkerThreads),
-  readText(parseWorkerThreads, `a whole number from 0 to ${maxWorkerThreads}`),
-]);
+const workerThreads = wholeNumber(0, maxWorkerThreads);
 
 const logLevel = noted(
   v.pipe(

@@ -6,9 +6,18 @@ import { parseDuration } from "../duration.ts";
 import { describeKind } from "../kind.ts";
 import { message } from "../problem.ts";
 
+/** A number, or digits: what a `$VARIABLE` gives is always text. */
 export function wholeNumber(min: number, max: number) {
   const text = message("CONFIG_VALUE", `expected a whole number from ${min} to ${max}`);
-  return v.pipe(v.number(), v.integer(text), v.minValue(min, text), v.maxValue(max, text));
+  const wrongType = ({ input }: { readonly input: unknown }) =>
+    message("CONFIG_TYPE", `expected a number, found ${describeKind(input)}`);
+  const digits = v.pipe(v.string(), v.regex(/^\d{1,15}$/, text), v.transform(Number));
+  return v.pipe(
+    v.union([v.number(), digits], wrongType),
+    v.integer(text),
+    v.minValue(min, text),
+    v.maxValue(max, text),
+  );
 }
 
 /** A scalar that a function reads. `read` gives undefined for what it cannot take. */
