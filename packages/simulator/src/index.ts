@@ -1,1 +1,10 @@
-export {};
+export { startSimulator } from "./simulator.ts";
+export type { Simulator } from "./simulator.ts";
+export type { AnswerOptions, SimulatorOptions } from "./options.ts";
+export type { KeyLimit, KeyRule } from "./keys.ts";
+export type { ReceivedRequest, RequestPredicate } from "./record.ts";
+export type { Fault, FaultKind, FaultScope } from "./faults.ts";
+export type { OpenAIError } from "./openai-error.ts";
+export type { HeaderValues } from "./reply.ts";
+export { SimulatorError } from "./errors.ts";
+export type { SimulatorErrorCode } from "./errors.ts";

@@ -1,1 +1,15 @@
-export {};
+export type { KeyFacts, LlmFacts, RequestRecord } from "./record.ts";
+export { accessLogLine } from "./access-log.ts";
+export type { LogFormat } from "./access-log.ts";
+export { createLineBuffer } from "./line-buffer.ts";
+export type { LineBuffer, LineBufferOptions, Schedule } from "./line-buffer.ts";
+export { createLog, logLevels } from "./log.ts";
+export type { Log, LogFacts, LogLevel, LogOptions } from "./log.ts";
+export { createRegistry } from "./registry.ts";
+export type { Counter, Gauge, Histogram, Metric, MetricsDelta, Registry } from "./registry.ts";
+export type { FamilyData, HistogramOptions, MetricOptions, MetricType, SeriesData } from "./family.ts";
+export { EXPOSITION_CONTENT_TYPE } from "./exposition.ts";
+export { createProcessMetrics, createRequestMetrics } from "./gateway-metrics.ts";
+export type { ProcessMetrics, RequestMetrics } from "./gateway-metrics.ts";
+export { TelemetryError } from "./errors.ts";
+export type { TelemetryErrorCode } from "./errors.ts";
