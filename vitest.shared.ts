@@ -10,6 +10,7 @@ export function packageTests(
   return defineProject({
     resolve: { conditions },
     ssr: { resolve: { conditions } },
-    test: { name, include, environment: "node", testTimeout: 20_000 },
+    // Two at a time: what runs concurrently here are processes, and CI has two cores.
+    test: { name, include, environment: "node", testTimeout: 20_000, maxConcurrency: 2 },
   });
 }

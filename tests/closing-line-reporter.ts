@@ -15,7 +15,11 @@ export default class ClosingLineReporter implements Reporter {
       if (!module.ok() && module.children.size === 0) count.failed++;
     }
     count.failed += errors.length;
+    // Checks that ran before the tests (scripts/check.mjs) and failed count as one each.
+    const failedChecks = process.env["KEYBEARER_FAILED_CHECKS"]?.split(" ").filter(Boolean) ?? [];
+    count.failed += failedChecks.length;
     process.once("exit", () => {
+      if (failedChecks.length > 0) process.stdout.write(`Failed before the tests: ${failedChecks.join(", ")}\n`);
       process.stdout.write(`Tests: ${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped\n`);
     });
   }

@@ -3,13 +3,18 @@ import { constants } from "node:os";
 
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
+/** `timeout` and others signal a process and its group, so that one request to end arrives twice. */
+const SAME_REQUEST_MS = 100;
+
 export function untilSignal(first: () => void): void {
-  let asked = false;
+  let askedAt: number | undefined;
   for (const signal of SIGNALS) {
     process.on(signal, () => {
-      if (asked) process.exit(128 + constants.signals[signal]);
-      asked = true;
-      first();
+      const now = performance.now();
+      if (askedAt === undefined) {
+        askedAt = now;
+        first();
+      } else if (now - askedAt > SAME_REQUEST_MS) process.exit(128 + constants.signals[signal]);
     });
   }
 }

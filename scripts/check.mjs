@@ -1,0 +1,20 @@
+/**
+ * `npm test`: every check, one after another, the tests last. A failed check does not hide the next one, and the tests
+ * report it in the closing line. Exits 1 if anything failed.
+ */
+import { spawnSync } from "node:child_process";
+
+const checks = ["build", "format:check", "lint", "typecheck", "unused", "packaging"];
+
+const failed = checks.filter((check) => !succeeds("npm", ["run", "--silent", check], check));
+const passed = succeeds("vitest", ["run"], "tests", { KEYBEARER_FAILED_CHECKS: failed.join(" ") });
+process.exitCode = failed.length === 0 && passed ? 0 : 1;
+
+function succeeds(command, args, title, more = {}) {
+  process.stdout.write(`\n== ${title}\n`);
+  // A shell only where commands are scripts that nothing else can start.
+  const shell = process.platform === "win32";
+  const { status, error } = spawnSync(command, args, { stdio: "inherit", env: { ...process.env, ...more }, shell });
+  if (error) process.stderr.write(`${title}: ${error.message}\n`);
+  return status === 0;
+}
