@@ -6,6 +6,7 @@ import { startSimulator, type Simulator } from "@keybearer/simulator";
 let simulator: Simulator | undefined;
 if (process.argv.length === 2) {
   simulator = await startSimulator({ keys: ["sk-simulated"], delayMs: 40 });
+  process.stderr.write(`simulator ${simulator.origin}, the provider behind the gateway\n`);
   process.env["SIMULATOR_PORT"] = new URL(simulator.origin).port;
   process.argv.push("-f", relative(process.cwd(), fileURLToPath(new URL("config.yaml", import.meta.url))));
 }

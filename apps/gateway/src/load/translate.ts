@@ -86,7 +86,7 @@ function translateListener(
 function translateRoute(route: Route, defaultName: string, context: TranslationContext): RouteDefinition {
   const name = route.name ?? defaultName;
   const { hostnames, matches } = route;
-  const backends = route.backends.map((backend) => translateBackend(backend, route, name, context));
+  const backends = route.backends.map((backend) => translateBackend(backend, route, context));
   const policies = translatePolicies(route);
   return {
     name,
@@ -117,7 +117,6 @@ function translatePolicies({ policies }: Route): RoutePolicies {
 function translateBackend(
   backend: Backend,
   route: Route,
-  routeName: string,
   context: TranslationContext,
 ): BackendDefinition {
   const levels = levelsOf(backend, route);
@@ -132,7 +131,7 @@ function translateBackend(
     tls: tls && context.tlsFiles.read(tls),
     requestHeaders: request ? [request] : [],
     responseHeaders: response ? [response] : [],
-    credential: auth && context.credentials.define(auth, label ?? route.name ?? routeName),
+    credential: auth && context.credentials.define(auth, label ?? route.name ?? pathText(route.path)),
   };
   const definition: BackendDefinition =
     "ai" in backend
@@ -175,7 +174,7 @@ function translateAi({ ai }: AiBackend, levels: readonly BackendPolicies[]): AiP
 }
 
 /** `binds[0].listeners[0].routes[0]`. */
-export function pathText(path: Path): string {
+function pathText(path: Path): string {
   return path
     .map((part, index) => (typeof part === "number" ? `[${part}]` : `${index === 0 ? "" : "."}${part}`))
     .join("");

@@ -1,15 +1,36 @@
 /** Where a credential stands in a request: a header, a query parameter, a cookie. */
-import type * as v from "valibot";
+import * as v from "valibot";
 import type { Location } from "../config.ts";
+import { message } from "../problem.ts";
 import { oneOf } from "./choice.ts";
 import { fields, may, must } from "./notes.ts";
 import { headerName, nonEmptyText, prefix, token } from "./values.ts";
+
+/** Headers that address or frame a message: a credential in one of them would be sent elsewhere, or not be sent. */
+const framing = new Set([
+  "host",
+  "content-length",
+  "transfer-encoding",
+  "connection",
+  "te",
+  "trailer",
+  "upgrade",
+  "expect",
+]);
+
+const credentialHeader = v.pipe(
+  headerName,
+  v.check(
+    (name) => !framing.has(name),
+    message("CONFIG_VALUE", "no credential can stand in this header: it addresses or frames the message"),
+  ),
+);
 
 export const locationSchema = oneOf(
   {
     header: may(
       fields({
-        name: must(headerName, "Name of the header."),
+        name: must(credentialHeader, "Name of the header."),
         prefix: may(prefix, "What stands before the credential: `Bearer `."),
       }),
       "A header.",

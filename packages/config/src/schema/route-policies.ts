@@ -38,7 +38,7 @@ export const urlRewriteSchema = fields({
 });
 
 export const timeoutSchema = fields({
-  requestTimeout: may(timeout, "From the request to the end of its answer."),
+  requestTimeout: may(timeout, "From the head of the request until its answer begins."),
   backendRequestTimeout: may(timeout, "One call of the upstream."),
 });
 
