@@ -1,5 +1,5 @@
 /** What the data plane is told to do: plain data, cloneable to a thread, made from a config and free of YAML. */
-import type { RouteType } from "@keybearer/providers";
+import type { Location, RouteType } from "@keybearer/providers";
 
 export interface GatewayDefinition {
   readonly binds: readonly BindDefinition[];
@@ -81,12 +81,6 @@ export interface ClientKey {
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
-/** Where a credential stands in a request. Exactly one member. */
-export type Location =
-  | { readonly header: { readonly name: string; readonly prefix?: string | undefined } }
-  | { readonly queryParameter: { readonly name: string } }
-  | { readonly cookie: { readonly name: string } };
-
 export interface DirectResponse {
   readonly status: number;
   readonly body: string;
@@ -152,6 +146,8 @@ export interface HostBackend extends BackendCommon {
 /** What a backend's requests carry: each entry is acquired and placed, all or none. */
 export interface CredentialDefinition {
   readonly entries: readonly CredentialEntry[];
+  /** The operator knows that the key can be read on the way. */
+  readonly allowCleartext?: boolean | undefined;
 }
 
 export interface CredentialEntry {
@@ -159,6 +155,8 @@ export interface CredentialEntry {
   readonly id: string;
   /** Undefined: where the provider wants it, else `Authorization: Bearer`. */
   readonly location?: Location | undefined;
+  /** Where the caller's own token stands, for a credential that is one: it does not go on from there. */
+  readonly from?: Location | undefined;
 }
 
 /** TLS to the upstream; PEM texts, already read. */

@@ -20,7 +20,7 @@ export interface RequestRecord {
   /** Without the query. */
   readonly path: string;
   readonly httpVersion: string;
-  /** 0 when the client left before an answer began. */
+  /** 499 when the client left before an answer began. */
   readonly status: number;
   /** `HTTP` or `LLM`. */
   readonly protocol: "http" | "llm";
@@ -79,6 +79,6 @@ export interface Observer {
   /** For an operator who hunts a fault; called only when `debugEnabled`. */
   debug(message: string, facts: Readonly<Record<string, unknown>>): void;
   readonly debugEnabled: boolean;
-  /** A fault inside Keybearer itself. */
+  /** A fault inside Keybearer itself, or of the system below it; `requestId` is empty where it is no request's. */
   fault(error: unknown, requestId: string): void;
 }

@@ -1,0 +1,60 @@
+/** An answer that Keybearer gives itself: errors in the client's dialect, direct responses, preflights. */
+import type { ProxyError } from "./errors.ts";
+import type { Transaction } from "./transaction.ts";
+
+const WORTH_READING_BYTES = 64 * 1024;
+
+/** Sends a short answer, complete. */
+export function answerWith(transaction: Transaction, status: number, headers: readonly string[], body: string): void {
+  const { exchange, requestId, answerHeaders } = transaction;
+  transaction.status = status;
+  const bytes = Buffer.from(body);
+  const head = ["x-request-id", requestId, ...answerHeaders, ...headers];
+  if (status !== 204 && status !== 304) head.push("content-length", String(bytes.length));
+  exchange.sendHead(status, head);
+  if (bytes.length > 0 && exchange.head.method !== "HEAD") exchange.write(bytes);
+  exchange.end();
+}
+
+/** Ends a request with an error: an answer if none has begun, else a broken stream that nobody takes for whole. */
+export function answerError(transaction: Transaction, error: ProxyError): void {
+  transaction.fail(error);
+  const { exchange } = transaction;
+  if (error.code === "client_closed") {
+    if (!exchange.headSent) transaction.status = error.status;
+    exchange.cut();
+    return;
+  }
+  if (exchange.headSent) {
+    exchange.cut(lastWords(transaction, error));
+    return;
+  }
+  const headers = ["content-type", "application/json"];
+  if (error.status === 401) headers.push("www-authenticate", 'Bearer realm="keybearer"');
+  if (error.code === "invalid_request" || leavesMuchUnread(transaction)) headers.push("connection", "close");
+  const facts = { status: error.status, code: error.code, message: withRequestId(error, transaction) };
+  answerWith(transaction, error.status, headers, transaction.dialect?.errorBody(facts) ?? plainErrorBody(facts));
+}
+
+function lastWords(transaction: Transaction, error: ProxyError): Uint8Array | undefined {
+  if (!transaction.streaming || !transaction.dialect) return undefined;
+  const facts = { status: error.status, code: error.code, message: withRequestId(error, transaction) };
+  // Blank lines first: they end an event that broke off, and mean nothing where none did.
+  return Buffer.from(`\n\n${transaction.dialect.streamError(facts)}`);
+}
+
+/** Whether what is left of the body is not worth reading for the sake of the connection. */
+function leavesMuchUnread({ exchange, body, headers }: Transaction): boolean {
+  if (!exchange.hasBody || body) return false;
+  return !(Number(headers.get("content-length") ?? Infinity) <= WORTH_READING_BYTES);
+}
+
+function withRequestId(error: ProxyError, { requestId }: Transaction): string {
+  return `${error.message} (request id: ${requestId})`;
+}
+
+/** Where no dialect is known yet: the shape that most clients read. */
+function plainErrorBody({ status, code, message }: { status: number; code: string; message: string }): string {
+  const type = status >= 500 ? "server_error" : "invalid_request_error";
+  return JSON.stringify({ error: { message, type, param: null, code } });
+}

@@ -1,0 +1,67 @@
+/** The request's body, read whole and decoded where something in it must be read or written. */
+import { promisify } from "node:util";
+import { brotliDecompress, gunzip, inflate, zstdDecompress } from "node:zlib";
+import { BodyError, type BodyEdit, type Dialect, type EditedBody, type HeaderList } from "@keybearer/providers";
+import { ProxyError } from "./errors.ts";
+import type { Exchange, Timeout } from "./exchange.ts";
+
+/** agentgateway's later default for LLM routes. */
+export const BODY_LIMIT_BYTES = 32 * 1024 * 1024;
+
+type Decode = (bytes: Uint8Array, options: { maxOutputLength: number }) => Promise<Buffer>;
+
+const decoders = new Map<string, Decode>([
+  ["gzip", promisify(gunzip)],
+  ["x-gzip", promisify(gunzip)],
+  ["deflate", promisify(inflate)],
+  ["br", promisify(brotliDecompress)],
+  ["zstd", promisify(zstdDecompress)],
+]);
+
+/** Throws ProxyError. A body that was compressed goes on decoded, and `headers` says so. */
+export async function readAndEdit(
+  exchange: Exchange,
+  headers: HeaderList,
+  dialect: Dialect,
+  edit: BodyEdit,
+  timeout: Timeout | undefined,
+): Promise<EditedBody> {
+  // All of them: a second header is a second coding (RFC 9110 section 8.4).
+  const encoding = headers.values("content-encoding").join(", ").trim().toLowerCase() || "identity";
+  const decode = decoders.get(encoding);
+  if (!decode && encoding !== "identity") {
+    const known = [...decoders.keys()].join(", ");
+    throw new ProxyError(
+      "unsupported_content_encoding",
+      `The content encoding ${encoding.slice(0, 40)} is not supported; known: ${known}.`,
+    );
+  }
+  let bytes = await exchange.readBody(BODY_LIMIT_BYTES, timeout);
+  if (decode) {
+    bytes = await decode(bytes, { maxOutputLength: BODY_LIMIT_BYTES }).catch((cause: unknown) => {
+      throw undecodable(cause, encoding);
+    });
+    headers.delete("content-encoding");
+  }
+  try {
+    return dialect.editBody(bytes, headers.get("content-type"), edit);
+  } catch (error) {
+    if (!BodyError.is(error)) throw error;
+    throw new ProxyError(error.code === "INVALID_MULTIPART" ? "invalid_multipart" : "invalid_json", error.message, {
+      cause: error,
+    });
+  }
+}
+
+function undecodable(cause: unknown, encoding: string): ProxyError {
+  if (cause instanceof RangeError) {
+    return new ProxyError(
+      "request_too_large",
+      `The request body is larger than ${BODY_LIMIT_BYTES} bytes once decoded.`,
+      { cause },
+    );
+  }
+  return new ProxyError("invalid_request", `The request body is not ${encoding}, as its Content-Encoding says.`, {
+    cause,
+  });
+}

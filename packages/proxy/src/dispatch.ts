@@ -1,0 +1,173 @@
+/** One attempt at an upstream: sends the request, waits for the head of the answer, hands on its body at the reader's pace. */
+import type { Dispatcher } from "undici";
+import { HeaderList } from "@keybearer/providers";
+import { ProxyError, type ProxyErrorCode } from "./errors.ts";
+import type { Timeout } from "./exchange.ts";
+
+export interface UpstreamRequest {
+  readonly method: string;
+  /** With its query. */
+  readonly path: string;
+  /** Name, value, name, value. */
+  readonly headers: readonly string[];
+  readonly body: Uint8Array | AsyncIterable<Uint8Array> | null;
+  /** Until the head of the answer; undefined: the dispatcher's own limit. */
+  readonly timeout: Timeout | undefined;
+}
+
+export interface AnswerSink {
+  /** False: no more until `resume`. */
+  data(chunk: Uint8Array): boolean;
+  end(): void;
+  error(error: ProxyError): void;
+}
+
+export interface UpstreamAnswer {
+  readonly status: number;
+  readonly headers: HeaderList;
+  /** Takes the body, what has already come included. Once. */
+  attach(sink: AnswerSink): void;
+  resume(): void;
+}
+
+/** An attempt in flight. */
+export interface Attempt {
+  /** Rejects with ProxyError when there is no head. */
+  readonly answer: Promise<UpstreamAnswer>;
+  /** Gives up: the connection is closed, the socket never used again. */
+  abort(reason: ProxyError): void;
+}
+
+export function dispatch(dispatcher: Dispatcher, request: UpstreamRequest): Attempt {
+  const call = new Call(request.timeout);
+  try {
+    dispatcher.dispatch(
+      {
+        path: request.path,
+        method: request.method,
+        headers: request.headers as string[],
+        // undici also takes an async iterable; its types name Readable alone.
+        body: request.body as Uint8Array | null,
+      },
+      call,
+    );
+  } catch (cause) {
+    call.abort(new ProxyError("internal_error", "The request could not be sent.", { cause }));
+  }
+  return call;
+}
+
+class Call implements Dispatcher.DispatchHandler, Attempt, UpstreamAnswer {
+  readonly answer: Promise<UpstreamAnswer>;
+  status = 0;
+  headers = new HeaderList();
+  #resolve!: (answer: UpstreamAnswer) => void;
+  #reject!: (error: ProxyError) => void;
+  #controller: Dispatcher.DispatchController | undefined;
+  #sink: AnswerSink | undefined;
+  /** What came between the head and `attach`: at most what one read of the socket held. */
+  #early: Uint8Array[] = [];
+  #ended = false;
+  #failure: ProxyError | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(timeout: Timeout | undefined) {
+    this.answer = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    if (timeout) this.#timer = setTimeout(() => this.abort(timeout.error), timeout.ms);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#failure) controller.abort(this.#failure);
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
+    if (status < 200) return;
+    clearTimeout(this.#timer);
+    this.status = status;
+    this.headers = HeaderList.from(textHeaders(controller.rawHeaders));
+    this.#resolve(this);
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (!this.#sink) {
+      this.#early.push(chunk);
+      controller.pause();
+    } else if (!this.#sink.data(chunk)) {
+      controller.pause();
+    }
+  }
+
+  onResponseEnd(): void {
+    this.#ended = true;
+    this.#sink?.end();
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | undefined, cause: Error): void {
+    this.#fail(ProxyError.is(cause) ? cause : explain(cause));
+  }
+
+  attach(sink: AnswerSink): void {
+    this.#sink = sink;
+    let goOn = true;
+    for (const chunk of this.#early) goOn = sink.data(chunk);
+    this.#early = [];
+    if (this.#failure) sink.error(this.#failure);
+    else if (this.#ended) sink.end();
+    else if (goOn) this.resume();
+  }
+
+  resume(): void {
+    this.#controller?.resume();
+  }
+
+  abort(reason: ProxyError): void {
+    if (this.#ended) return;
+    this.#controller?.abort(reason);
+    // Not every abort is reported back: before a connection stands there is nobody to report it.
+    this.#fail(reason);
+  }
+
+  #fail(error: ProxyError): void {
+    if (this.#failure || this.#ended) return;
+    clearTimeout(this.#timer);
+    this.#failure = error;
+    if (this.status === 0) this.#reject(error);
+    else this.#sink?.error(error);
+  }
+}
+
+function textHeaders(raw: unknown): string[] {
+  if (!Array.isArray(raw)) return [];
+  return raw.map((item: unknown) => (Buffer.isBuffer(item) ? item.toString("latin1") : String(item)));
+}
+
+const explanations: Readonly<Record<string, readonly [ProxyErrorCode, string]>> = {
+  UND_ERR_CONNECT_TIMEOUT: ["upstream_timeout", "No connection to the provider within 10 s."],
+  ETIMEDOUT: ["upstream_timeout", "No connection to the provider in time."],
+  UND_ERR_HEADERS_TIMEOUT: ["upstream_timeout", "The provider did not begin to answer in time."],
+  UND_ERR_BODY_TIMEOUT: ["upstream_timeout", "The provider fell silent in the middle of its answer."],
+  UND_ERR_SOCKET: ["upstream_closed", "The provider closed the connection before its answer was complete."],
+  ECONNRESET: ["upstream_closed", "The provider reset the connection."],
+  EPIPE: ["upstream_closed", "The provider closed the connection before the request was sent."],
+  UND_ERR_HEADERS_OVERFLOW: ["upstream_invalid_response", "The provider's answer has a head that is too large."],
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: [
+    "upstream_invalid_response",
+    "The provider's answer has not the length that it announced.",
+  ],
+  UND_ERR_DESTROYED: ["upstream_unreachable", "The gateway is stopping."],
+};
+
+/** An error of undici or the system in words that name no address: the log has the cause. */
+function explain(cause: Error & { code?: string }): ProxyError {
+  const code = cause.code ?? "";
+  // undici names its parser's errors, and gives a code to some of them only.
+  const known = explanations[code] ?? (cause.name === "HTTPParserError" ? PARSE_FAILURE : UNREACHABLE);
+  return new ProxyError(known[0], known[1], { cause });
+}
+
+const PARSE_FAILURE = ["upstream_invalid_response", "The provider's answer is not valid HTTP/1.1."] as const;
+const UNREACHABLE = ["upstream_unreachable", "The provider cannot be reached."] as const;

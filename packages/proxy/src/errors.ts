@@ -1,0 +1,99 @@
+/** Why a request failed: whose fault it is, what the client is told, and the code that stays the same. */
+import type { RequestReason } from "./observer.ts";
+
+/** Stable: clients and dashboards match on these. Each is a row in docs/errors.md. */
+export type ProxyErrorCode =
+  | "route_not_found"
+  | "path_not_supported"
+  | "invalid_request"
+  | "invalid_path"
+  | "invalid_json"
+  | "invalid_multipart"
+  | "request_too_large"
+  | "unsupported_content_encoding"
+  | "client_key_missing"
+  | "client_key_invalid"
+  | "caller_token_missing"
+  | "caller_token_malformed"
+  | "cross_site_refused"
+  | "credential_unavailable"
+  | "no_backend"
+  | "upstream_unreachable"
+  | "upstream_closed"
+  | "upstream_invalid_response"
+  | "upstream_timeout"
+  | "upstream_broken"
+  | "request_timeout"
+  | "client_closed"
+  | "internal_error";
+
+const facts: Record<ProxyErrorCode, readonly [status: number, reason: RequestReason]> = {
+  route_not_found: [404, "NotFound"],
+  path_not_supported: [404, "NotFound"],
+  invalid_request: [400, "InvalidRequest"],
+  invalid_path: [400, "InvalidRequest"],
+  invalid_json: [400, "InvalidRequest"],
+  invalid_multipart: [400, "InvalidRequest"],
+  request_too_large: [413, "InvalidRequest"],
+  unsupported_content_encoding: [415, "InvalidRequest"],
+  client_key_missing: [401, "APIKeyAuth"],
+  client_key_invalid: [401, "APIKeyAuth"],
+  caller_token_missing: [401, "APIKeyAuth"],
+  caller_token_malformed: [401, "APIKeyAuth"],
+  cross_site_refused: [403, "Authorization"],
+  credential_unavailable: [503, "NoHealthyBackend"],
+  no_backend: [503, "NoHealthyBackend"],
+  upstream_unreachable: [503, "UpstreamFailure"],
+  upstream_closed: [502, "UpstreamFailure"],
+  upstream_invalid_response: [502, "UpstreamFailure"],
+  upstream_timeout: [504, "Timeout"],
+  upstream_broken: [502, "UpstreamFailure"],
+  request_timeout: [504, "Timeout"],
+  client_closed: [499, "ClientClosed"],
+  internal_error: [500, "Internal"],
+};
+
+const brand = Symbol.for("keybearer.ProxyError");
+
+/** A request that ends here. `message` is for the client: it names no upstream address and no key. */
+export class ProxyError extends Error {
+  override readonly name = "ProxyError";
+  readonly [brand] = true;
+  readonly code: ProxyErrorCode;
+  readonly status: number;
+  readonly reason: RequestReason;
+
+  constructor(code: ProxyErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    [this.status, this.reason] = facts[code];
+  }
+
+  static is(error: unknown): error is ProxyError {
+    return typeof error === "object" && error !== null && brand in error;
+  }
+}
+
+const definitionBrand = Symbol.for("keybearer.DefinitionError");
+
+/** A definition that cannot be compiled: the operator's to mend, found at load. */
+export class DefinitionError extends Error {
+  override readonly name = "DefinitionError";
+  readonly [definitionBrand] = true;
+  readonly code:
+    | "UNKNOWN_PROVIDER"
+    | "UNKNOWN_CREDENTIAL"
+    | "INVALID_REGEX"
+    | "KEY_IN_CLEARTEXT"
+    | "MODIFIER_ON_CREDENTIAL"
+    | "INVALID_TLS";
+
+  constructor(code: DefinitionError["code"], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+
+  static is(error: unknown): error is DefinitionError {
+    return typeof error === "object" && error !== null && definitionBrand in error;
+  }
+}

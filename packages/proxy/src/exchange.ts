@@ -1,0 +1,53 @@
+/** The near seam: one request and the way to answer it, whatever engine holds the socket. */
+
+import type { ProxyError } from "./errors.ts";
+
+/** As it was sent; nothing is decoded or normalised. */
+export interface RequestHead {
+  readonly method: string;
+  /** `/v1/models?limit=2`, or an absolute form. */
+  readonly target: string;
+  /** Name, value, name, value. */
+  readonly headers: readonly string[];
+  /** `1.1`. */
+  readonly httpVersion: string;
+}
+
+/** How long something may take, and what it is called when it takes longer. */
+export interface Timeout {
+  readonly ms: number;
+  readonly error: ProxyError;
+}
+
+export interface Exchange {
+  readonly head: RequestHead;
+  /** `address:port`. */
+  readonly clientAddress: string;
+  readonly hasBody: boolean;
+  /**
+   * The whole body. Throws ProxyError `request_too_large` as soon as it is known to be longer than `limitBytes`,
+   * `client_closed` when the client leaves meanwhile, and the timeout's error when the client takes longer.
+   */
+  readBody(limitBytes: number, timeout?: Timeout): Promise<Uint8Array>;
+  /** The body as it comes, for one reader, who sets the pace. Instead of `readBody`, not beside it. */
+  body(): AsyncIterable<Uint8Array>;
+  /** Calls back once, at once if it has happened: the client left before the answer was complete. */
+  onClientGone(listener: () => void): void;
+
+  readonly headSent: boolean;
+  /**
+   * Lower-case name, value, name, value; `connection: close` ends the connection with this answer. The engine adds Date and its own framing, and may keep the head back until the first bytes
+   * of the body, unless it is wanted `now`.
+   */
+  sendHead(status: number, headers: readonly string[], now?: boolean): void;
+  /** False: wait for `onDrain` before the next write. */
+  write(chunk: Uint8Array): boolean;
+  /** Replaces an earlier listener. */
+  onDrain(listener: () => void): void;
+  end(): void;
+  /** Breaks the connection, after some last words, so that the client cannot take what it has for the whole answer. */
+  cut(lastWords?: Uint8Array): void;
+  /** Bytes of the request's and the answer's body so far. */
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+}

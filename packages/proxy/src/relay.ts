@@ -1,0 +1,150 @@
+/** The answer on its way to the client: byte for byte as it comes, at the client's pace, its usage read in passing. */
+import { HeaderList, type StreamFilter, type UsageScanner } from "@keybearer/providers";
+import type { Backend } from "./backend.ts";
+import type { AnswerSink, UpstreamAnswer } from "./dispatch.ts";
+import { ProxyError } from "./errors.ts";
+import type { Exchange } from "./exchange.ts";
+import type { Transaction } from "./transaction.ts";
+
+/** RFC 9110 section 7.6.1; ours stands for the provider's own request id. */
+const NEVER_RELAYED = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "proxy-authenticate",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "x-request-id",
+  // Says where the upstream itself can be reached.
+  "alt-svc",
+]);
+
+/** Resolves when the client has the whole answer. Rejects with ProxyError when it breaks off: `upstream_broken` and others. */
+export function relay(answer: UpstreamAnswer, backend: Backend, transaction: Transaction): Promise<void> {
+  const { exchange } = transaction;
+  // Compressed in spite of what we asked for: relayed as it is, for what we would read or add is no text there.
+  const readable = (answer.headers.get("content-encoding") ?? "identity").toLowerCase() === "identity";
+  const dialect = readable && backend.ai ? transaction.dialect : undefined;
+  transaction.streaming = readable && /^text\/event-stream\b/i.test(answer.headers.get("content-type") ?? "");
+  return new Promise((resolve, reject) => {
+    const sink = new Relay(exchange, transaction, {
+      head: answerHead(answer.headers, backend, transaction),
+      status: answer.status,
+      scanner: dialect?.usageScanner(),
+      filter: transaction.streaming && transaction.body?.usageWasAdded ? dialect?.usageEventFilter() : undefined,
+      resolve,
+      reject,
+    });
+    exchange.onDrain(() => answer.resume());
+    answer.attach(sink);
+    // A client that waits for the first event learns that it will come.
+    if (transaction.streaming) sink.sendHead(true);
+  });
+}
+
+interface RelayParts {
+  readonly status: number;
+  readonly head: readonly string[];
+  readonly scanner: UsageScanner | undefined;
+  readonly filter: StreamFilter | undefined;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+class Relay implements AnswerSink {
+  readonly #exchange: Exchange;
+  readonly #transaction: Transaction;
+  readonly #parts: RelayParts;
+  #headSent = false;
+  #over = false;
+
+  constructor(exchange: Exchange, transaction: Transaction, parts: RelayParts) {
+    this.#exchange = exchange;
+    this.#transaction = transaction;
+    this.#parts = parts;
+  }
+
+  /** With the first bytes of the body: until then a call that fails can still be answered with an error. */
+  sendHead(now = false): void {
+    if (this.#headSent || this.#over) return;
+    const { status, head, reject } = this.#parts;
+    try {
+      this.#exchange.sendHead(status, head, now);
+    } catch (error) {
+      // A header that cannot be sent is no fault of the upstream's, whose client calls us.
+      this.#over = true;
+      reject(error);
+      return;
+    }
+    this.#headSent = true;
+    this.#transaction.status = status;
+  }
+
+  data(chunk: Uint8Array): boolean {
+    const { scanner, filter } = this.#parts;
+    this.#transaction.firstByte();
+    scanner?.push(chunk);
+    const passed = filter ? filter.push(chunk) : chunk;
+    if (passed === undefined) return true;
+    this.sendHead();
+    return this.#over || this.#exchange.write(passed);
+  }
+
+  end(): void {
+    this.sendHead();
+    if (this.#over) return;
+    this.#finish();
+    const held = this.#parts.filter?.end();
+    if (held) this.#exchange.write(held);
+    this.#exchange.end();
+    this.#parts.resolve();
+  }
+
+  error(error: ProxyError): void {
+    if (this.#over) return;
+    this.#finish();
+    const own = !this.#headSent || error.code === "client_closed" || error.code === "upstream_timeout";
+    this.#parts.reject(
+      own ? error : new ProxyError("upstream_broken", "The provider's answer broke off.", { cause: error }),
+    );
+  }
+
+  #finish(): void {
+    const { scanner } = this.#parts;
+    this.#over = true;
+    this.#transaction.usage = scanner?.usage;
+    this.#transaction.responseModel = scanner?.model;
+  }
+}
+
+function answerHead(
+  incoming: HeaderList,
+  backend: Backend,
+  { requestId, answerHeaders, ownsCors, streaming }: Transaction,
+): readonly string[] {
+  const guarded = backend.ai !== undefined || backend.credentials.length > 0;
+  const named = incoming.has("connection")
+    ? incoming
+        .values("connection")
+        .join(",")
+        .toLowerCase()
+        .split(/\s*,\s*/)
+    : [];
+  const removed = (name: string): boolean =>
+    NEVER_RELAYED.has(name) ||
+    named.includes(name) ||
+    // A cookie of the provider's account is nothing for its gateway's callers.
+    (guarded && name === "set-cookie") ||
+    // Events may be taken out, and should the stream break, an event of ours is its last.
+    (streaming && name === "content-length") ||
+    (ownsCors && name.startsWith("access-control-"));
+  const head: string[] = ["x-request-id", requestId];
+  for (const [name, value] of incoming) if (!removed(name)) head.push(name, value);
+  if (answerHeaders.length > 0) head.push(...answerHeaders);
+  if (!backend.editResponse) return head;
+  const list = HeaderList.from(head);
+  backend.editResponse(list);
+  return list.toFlat();
+}

@@ -1,0 +1,87 @@
+/** What a request carries that may be a credential: headers, query parameters, cookies, read by place. */
+import type { HeaderList, Location } from "@keybearer/providers";
+import type { RequestFacts } from "@keybearer/secrets";
+
+/** The request's headers and query, from which client authentication takes what is its own. */
+export class RequestCredentials implements RequestFacts {
+  readonly headers: HeaderList;
+  readonly #query: string;
+  #parameters: URLSearchParams | undefined;
+  model: string | undefined;
+
+  constructor(headers: HeaderList, query: string) {
+    this.headers = headers;
+    this.#query = query;
+  }
+
+  header(name: string): string | undefined {
+    return this.headers.get(name);
+  }
+
+  query(name: string): string | undefined {
+    if (this.#query === "") return undefined;
+    return this.parameters.get(name) ?? undefined;
+  }
+
+  cookie(name: string): string | undefined {
+    for (const line of this.headers.values("cookie")) {
+      for (const pair of line.split(";")) {
+        const equals = pair.indexOf("=");
+        if (equals !== -1 && pair.slice(0, equals).trim() === name) return pair.slice(equals + 1).trim();
+      }
+    }
+    return undefined;
+  }
+
+  get parameters(): URLSearchParams {
+    this.#parameters ??= new URLSearchParams(this.#query);
+    return this.#parameters;
+  }
+}
+
+export interface Place {
+  /** `the header x-api-key`. */
+  readonly description: string;
+  read(credentials: RequestCredentials): string | undefined;
+  /** Takes it out of the request, so that nothing downstream sees it. */
+  consume(credentials: RequestCredentials): void;
+}
+
+export function locate(location: Location): Place {
+  if ("header" in location) return headerPlace(location.header.name.toLowerCase(), location.header.prefix);
+  if ("queryParameter" in location) {
+    const { name } = location.queryParameter;
+    return {
+      description: `the query parameter ${name}`,
+      read: (credentials) => credentials.query(name),
+      consume: (credentials) => credentials.parameters.delete(name),
+    };
+  }
+  const { name } = location.cookie;
+  return {
+    description: `the cookie ${name}`,
+    read: (credentials) => credentials.cookie(name),
+    consume: ({ headers }) => {
+      const kept = headers
+        .values("cookie")
+        .flatMap((line) => line.split(";"))
+        .filter((pair) => pair.split("=", 1)[0]?.trim() !== name);
+      headers.delete("cookie");
+      if (kept.length > 0) headers.set("cookie", kept.map((pair) => pair.trim()).join("; "));
+    },
+  };
+}
+
+function headerPlace(name: string, givenPrefix: string | undefined): Place {
+  const prefix = givenPrefix ?? (name === "authorization" ? "Bearer " : "");
+  return {
+    description: prefix === "" ? `the header ${name}` : `the header ${name} (${prefix.trim()})`,
+    read: (credentials) => {
+      const value = credentials.header(name);
+      if (value === undefined || value.length <= prefix.length) return undefined;
+      if (value.slice(0, prefix.length).toLowerCase() !== prefix.toLowerCase()) return undefined;
+      return value.slice(prefix.length).trim();
+    },
+    consume: (credentials) => credentials.headers.delete(name),
+  };
+}

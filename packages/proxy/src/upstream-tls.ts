@@ -1,0 +1,14 @@
+/** Whether a backend's TLS material can be used at all, found at load. */
+import { createSecureContext } from "node:tls";
+import type { UpstreamTls } from "./definition.ts";
+
+/** The reason why not; undefined: it can. */
+export function secureContextError({ root, cert, key }: UpstreamTls): Error | undefined {
+  if ((cert === undefined) !== (key === undefined)) return new Error("a client certificate needs both cert and key");
+  try {
+    createSecureContext({ ...(root ? { ca: root } : {}), ...(cert ? { cert } : {}), ...(key ? { key } : {}) });
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
