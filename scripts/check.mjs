@@ -7,7 +7,11 @@ import { spawnSync } from "node:child_process";
 const checks = ["build", "format:check", "lint", "typecheck", "unused", "packaging"];
 
 const failed = checks.filter((check) => !succeeds("npm", ["run", "--silent", check], check));
-const passed = succeeds("vitest", ["run"], "tests", { KEYBEARER_FAILED_CHECKS: failed.join(" ") });
+const passed = succeeds("vitest", ["run"], "tests", {
+  KEYBEARER_FAILED_CHECKS: failed.join(" "),
+  // Without a build the gateway's tests run its sources, as they do when they are run by themselves.
+  ...(failed.includes("build") ? {} : { KEYBEARER_TEST_BUILT: "1" }),
+});
 process.exitCode = failed.length === 0 && passed ? 0 : 1;
 
 function succeeds(command, args, title, more = {}) {

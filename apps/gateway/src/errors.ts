@@ -9,6 +9,7 @@ export type GatewayErrorCode =
   | "PORT_DENIED"
   | "ADDRESS_UNAVAILABLE"
   | "FILE_EXISTS"
+  | "FILE_UNWRITABLE"
   | "WORKER_FAILED";
 
 const brand = Symbol.for("keybearer.GatewayError");

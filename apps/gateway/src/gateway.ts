@@ -27,6 +27,8 @@ export interface GatewayOptions {
   readonly env?: Env;
   /** agentgateway's overrides of `config:` (`ADMIN_ADDR` and others). Empty by default. */
   readonly settingsEnv?: Readonly<Record<string, string | undefined>>;
+  /** Where relative paths are looked up after the config's own directory. The process's by default. */
+  readonly workingDirectory?: string;
   /** Key sources beside those that come with the gateway. */
   readonly sources?: readonly SecretSource[];
   /** Serving threads; 0: in the caller's own. By default the config's `workerThreads`, else one a core. */
@@ -76,6 +78,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     env: options.env ?? { get: () => undefined },
     settingsEnv: options.settingsEnv ?? {},
     sources: options.sources ?? [],
+    workingDirectory: options.workingDirectory ?? process.cwd(),
     readKeys: true,
     report: (error) => log?.warn(error instanceof Error ? error.message : String(error)),
   });

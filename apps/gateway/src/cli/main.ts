@@ -1,5 +1,6 @@
 /** The binary: a command line in, an exit code out. */
 import { writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import { configJsonSchema, ConfigErrors } from "@keybearer/config";
 import { GatewayError, inWords, systemCode } from "../errors.ts";
 import { providers, sources } from "../implementations.ts";
@@ -54,10 +55,12 @@ async function run(args: Arguments, terminal: Terminal): Promise<number> {
 
 async function init(file: string, terminal: Terminal): Promise<number> {
   try {
-    await writeFile(file, STARTER_CONFIG, { flag: "wx", mode: 0o600 });
+    await writeFile(resolve(terminal.workingDirectory, file), STARTER_CONFIG, { flag: "wx", mode: 0o600 });
   } catch (cause) {
-    const why = systemCode(cause) === "EEXIST" ? "it exists already, and is left as it is" : inWords(cause);
-    throw new GatewayError("FILE_EXISTS", `cannot write ${file}: ${why}`, { cause });
+    if (systemCode(cause) === "EEXIST") {
+      throw new GatewayError("FILE_EXISTS", `${file} exists already, and is left as it is`, { cause });
+    }
+    throw new GatewayError("FILE_UNWRITABLE", `cannot write ${file}: ${inWords(cause)}`, { cause });
   }
   terminal.say(nextSteps(file));
   return 0;

@@ -21,6 +21,7 @@ export async function runGateway(args: RunArguments, terminal: Terminal): Promis
     config: text,
     env: await readEnvironment(args.envFiles, workingDirectory, env),
     settingsEnv: env,
+    workingDirectory,
     accessLog: (lines) => output.write(lines),
     log: (lines) => terminal.say(lines),
     terminal: process.stdout.isTTY,

@@ -11,6 +11,7 @@ export async function validate(args: RunArguments, terminal: Terminal): Promise<
   const loaded = await loadConfig(text, {
     env: await readEnvironment(args.envFiles, workingDirectory, env),
     settingsEnv: env,
+    workingDirectory,
     readKeys: !args.noKeys,
     report: () => undefined,
   });

@@ -10,7 +10,7 @@ export interface FleetOptions {
   /** Made anew for each thread, with the keys that are current then. */
   readonly start: () => StartMessage;
   readonly received: (message: Extract<FromPlane, { type: "access" | "log" | "metrics" }>, thread: string) => void;
-  readonly died: (name: string, error: Error | undefined) => void;
+  readonly died: (name: string, error: unknown) => void;
 }
 
 export interface Fleet {
@@ -57,10 +57,14 @@ class Member {
   #ending = false;
   #startedAt = 0;
   #waitMs = FIRST_WAIT_MS;
-  #listening: ((ports: Readonly<Record<string, number>>) => void) | undefined;
-  #failed: ((error: unknown) => void) | undefined;
-  #flushed: (() => void) | undefined;
-  #ended: (() => void) | undefined;
+  #nextStart: NodeJS.Timeout | undefined;
+  /** Until it listens for the first time. */
+  #starting: PromiseWithResolvers<Readonly<Record<string, number>>> | undefined;
+  /** Why it could not listen: it said so, and is being ended. */
+  #failure: unknown;
+  /** One for each flush that has no answer yet, in order. */
+  readonly #flushes: (() => void)[] = [];
+  #drained: (() => void) | undefined;
 
   constructor(name: string, options: FleetOptions) {
     this.#name = name;
@@ -68,11 +72,9 @@ class Member {
   }
 
   start(): Promise<Readonly<Record<string, number>>> {
-    return new Promise((resolve, reject) => {
-      this.#listening = resolve;
-      this.#failed = reject;
-      this.#spawn();
-    });
+    this.#starting = Promise.withResolvers();
+    this.#spawn();
+    return this.#starting.promise;
   }
 
   tell(message: Exclude<ToPlane, StartMessage>): void {
@@ -80,27 +82,30 @@ class Member {
   }
 
   flush(limitMs: number): Promise<void> {
-    if (!this.#thread) return Promise.resolve();
+    const thread = this.#thread;
+    if (!thread) return Promise.resolve();
     return new Promise((resolve) => {
       const limit = setTimeout(resolve, limitMs);
-      this.#flushed = () => {
+      this.#flushes.push(() => {
         clearTimeout(limit);
         resolve();
-      };
-      this.#thread?.post({ type: "flush" });
+      });
+      thread.post({ type: "flush" });
     });
   }
 
   drain(deadlineMs: number): Promise<void> {
     this.#ending = true;
-    if (!this.#thread) return Promise.resolve();
+    clearTimeout(this.#nextStart);
+    const thread = this.#thread;
+    if (!thread) return Promise.resolve();
     return new Promise((resolve) => {
-      const limit = setTimeout(() => this.#thread?.terminate(), deadlineMs + GOODBYE_MS);
-      this.#ended = () => {
+      const limit = setTimeout(() => thread.terminate(), deadlineMs + GOODBYE_MS);
+      this.#drained = () => {
         clearTimeout(limit);
         resolve();
       };
-      this.#thread?.post({ type: "drain", deadlineMs });
+      thread.post({ type: "drain", deadlineMs });
     });
   }
 
@@ -122,18 +127,21 @@ class Member {
   #receive(message: FromPlane): void {
     switch (message.type) {
       case "listening":
-        this.#listening?.(message.ports);
+        this.#starting?.resolve(message.ports);
+        this.#starting = undefined;
         return;
       case "failed":
-        this.#failed?.(this.#startError(message));
+        // A thread that cannot listen is of no use, and the next may be luckier.
+        this.#failure = this.#startError(message);
+        this.#thread?.terminate();
         return;
       case "drained":
-        this.#ended?.();
+        this.#drained?.();
+        return;
+      case "flushed":
+        this.#flushes.shift()?.();
         return;
       case "metrics":
-        this.#options.received(message, this.#name);
-        this.#flushed?.();
-        return;
       case "access":
       case "log":
         this.#options.received(message, this.#name);
@@ -148,19 +156,25 @@ class Member {
   }
 
   #exited(error: Error | undefined): void {
+    const reason = this.#failure ?? error;
     this.#thread = undefined;
-    this.#ended?.();
-    this.#flushed?.();
+    this.#failure = undefined;
+    this.#drained?.();
+    for (const flushed of this.#flushes.splice(0)) flushed();
+    if (this.#starting) {
+      this.#starting.reject(GatewayError.is(reason) ? reason : endedAtStart(reason));
+      return;
+    }
     if (this.#ending) return;
-    this.#failed?.(
-      new GatewayError("WORKER_FAILED", `a serving thread ended at its start: ${error?.message ?? "no reason given"}`, {
-        cause: error,
-      }),
-    );
-    this.#options.died(this.#name, error);
-    // The first time at once; one that dies again and again waits longer each time.
-    const settled = performance.now() - this.#startedAt > SETTLED_MS;
-    this.#waitMs = settled ? FIRST_WAIT_MS : Math.min(this.#waitMs * 2, LONGEST_WAIT_MS);
-    setTimeout(() => this.#spawn(), this.#waitMs);
+    this.#options.died(this.#name, reason);
+    // The first time almost at once; one that dies again and again waits longer each time.
+    if (performance.now() - this.#startedAt > SETTLED_MS) this.#waitMs = FIRST_WAIT_MS;
+    this.#nextStart = setTimeout(() => this.#spawn(), this.#waitMs);
+    this.#waitMs = Math.min(this.#waitMs * 2, LONGEST_WAIT_MS);
   }
+}
+
+function endedAtStart(cause: unknown): GatewayError {
+  const why = cause instanceof Error ? cause.message : "no reason given";
+  return new GatewayError("WORKER_FAILED", `a serving thread ended at its start: ${why}`, { cause });
 }

@@ -4,8 +4,22 @@ import type { GatewayDefinition } from "@keybearer/proxy";
 
 const REDACTED = "<redacted>";
 
-/** Fields whose values may hold a secret: header values, PEM texts, digests of client keys, what makes fingerprints. */
-const SENSITIVE = new Set(["add", "set", "cert", "key", "root", "sha256", "fingerprintKey", "metadata"]);
+/**
+ * Fields whose values may hold a secret: header values that are set or matched, a path with its query, PEM texts, digests
+ * of client keys, what makes fingerprints.
+ */
+const SENSITIVE = new Set([
+  "add",
+  "set",
+  "value",
+  "pathOverride",
+  "cert",
+  "key",
+  "root",
+  "sha256",
+  "fingerprintKey",
+  "metadata",
+]);
 
 export function dumpDefinition(definition: GatewayDefinition, settings: Settings): unknown {
   return redact({ config: settings, ...definition });

@@ -19,6 +19,8 @@ export interface LoadOptions {
   readonly env: Env;
   readonly settingsEnv: Readonly<Record<string, string | undefined>>;
   readonly sources?: readonly SecretSource[];
+  /** Where relative paths are looked up after the config's own directory. */
+  readonly workingDirectory: string;
   /** False: keys are not looked up, on a machine that has none. */
   readonly readKeys: boolean;
   /** Hears of a key that could not be read again later. */
@@ -58,7 +60,7 @@ export async function loadConfig(text: ConfigText, options: LoadOptions): Promis
     providers,
   });
   const settings = applyEnvironment(config.config, (name) => options.settingsEnv[name]);
-  const directories = [text.directory, process.cwd()];
+  const directories = [text.directory, options.workingDirectory];
   const translation = translate(config, source, await readTlsFiles(config, source, directories));
   const closing = new AbortController();
   const opened = await openKeys(options.readKeys ? translation.credentials : [], {

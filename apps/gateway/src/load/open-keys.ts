@@ -83,10 +83,13 @@ function warnOfForeignKey(handle: SecretHandle, provider: string | undefined, wa
   warn({ code: "KEY_OF_ANOTHER_PROVIDER", message: `this looks like a key of ${owner}, and goes to ${provider}` });
 }
 
+/** As vendors' keys begin. Somebody may have written one where a path is wanted, and what was found names the path. */
+const KEY_LIKE = /(?<![\w-])(?:sk|pk|gsk|xai|pplx|hf|nvapi)[-_][\w+=.-]{16,}/g;
+
 function placeError(error: unknown, { path }: CredentialRequest, source: ConfigSource): ConfigError {
   if (SecretError.is(error)) {
     const { code, message, found, fix } = error;
-    return source.error(path, { code, message, found, fix, cause: error });
+    return source.error(path, { code, message, found: found?.replaceAll(KEY_LIKE, "<a key?>"), fix, cause: error });
   }
   // A source of somebody else's may throw anything, its text included: it is not repeated.
   return source.error(path, {

@@ -1,4 +1,5 @@
 /** The PEM files that `backendTLS` names, read at load. */
+import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { BackendPolicies, BackendTls, Config, ConfigError, ConfigSource } from "@keybearer/config";
@@ -20,30 +21,57 @@ export async function readTlsFiles(
   const errors: ConfigError[] = [];
   const read = new Map<BackendTls, UpstreamTls>();
   for (const tls of policiesIn(config).flatMap(({ backendTLS }) => backendTLS ?? [])) {
-    const texts: { cert?: string; key?: string; root?: string } = {};
-    for (const name of ["cert", "key", "root"] as const) {
-      const file = tls[name];
-      if (file === undefined) continue;
-      try {
-        texts[name] = await readFirst(file, directories);
-      } catch (cause) {
-        errors.push(
-          source.error([...tls.path, name], {
-            code: "TLS_FILE_UNREADABLE",
-            message: `cannot read ${file}: ${inWords(cause)}`,
-            cause,
-          }),
-        );
-      }
-    }
-    const { hostname, insecure, insecureHost } = tls;
+    const { texts, failures } = await readTexts(tls, directories);
+    const { path, hostname, insecure, insecureHost } = tls;
     const material: UpstreamTls = { ...texts, hostname, insecure, insecureHost };
-    const problem = errors.length === 0 ? secureContextError(material) : undefined;
-    if (problem)
-      errors.push(source.error(tls.path, { code: "TLS_FILE_INVALID", message: problem.message, cause: problem }));
+    errors.push(...failures.map((failure) => source.error([...path, failure.name], failure)));
+    const rootError = texts.root === undefined ? undefined : certificateError(texts.root);
+    if (rootError) errors.push(source.error([...path, "root"], invalid(rootError)));
+    // Without one of its files, what it says of the others would be misleading.
+    const error = failures.length === 0 && !rootError ? secureContextError(material) : undefined;
+    if (error) errors.push(source.error(path, invalid(error)));
     read.set(tls, material);
   }
   return { errors, read: (tls) => read.get(tls) ?? { insecure: false, insecureHost: false } };
+}
+
+/** Node passes over what is no certificate without a word, and then trusts nobody. */
+function certificateError(pem: string): Error | undefined {
+  const certificates = pem.match(/-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g);
+  if (!certificates) return new Error("there is no certificate in this file");
+  try {
+    for (const certificate of certificates) void new X509Certificate(certificate);
+    return undefined;
+  } catch (cause) {
+    return new Error("this file holds a certificate that cannot be read", { cause });
+  }
+}
+
+function invalid(cause: Error) {
+  const fix = "root and cert are certificates in PEM form, key is the private key of cert, without a passphrase";
+  return { code: "TLS_FILE_INVALID", message: cause.message, fix, cause };
+}
+
+async function readTexts(tls: BackendTls, directories: readonly string[]) {
+  const texts: { cert?: string; key?: string; root?: string } = {};
+  const failures = [];
+  for (const name of ["cert", "key", "root"] as const) {
+    const file = tls[name];
+    if (file === undefined) continue;
+    try {
+      texts[name] = await readFirst(file, directories);
+    } catch (cause) {
+      const places = [...new Set(directories.map((directory) => resolve(directory, file)))];
+      failures.push({
+        name,
+        code: "TLS_FILE_UNREADABLE",
+        message: `cannot read ${file}: ${inWords(cause)}`,
+        found: systemCode(cause) === "ENOENT" ? `nothing at ${places.join(" or ")}` : undefined,
+        cause,
+      });
+    }
+  }
+  return { texts, failures };
 }
 
 function policiesIn({ binds }: Config): BackendPolicies[] {

@@ -114,11 +114,7 @@ function translatePolicies({ policies }: Route): RoutePolicies {
   };
 }
 
-function translateBackend(
-  backend: Backend,
-  route: Route,
-  context: TranslationContext,
-): BackendDefinition {
+function translateBackend(backend: Backend, route: Route, context: TranslationContext): BackendDefinition {
   const levels = levelsOf(backend, route);
   const inner = levels.slice(0, -1);
   const auth = innermost(levels, "backendAuth");

@@ -56,7 +56,7 @@ class Plane {
   receive(message: Exclude<ToPlane, StartMessage>): void {
     if (message.type === "key") this.#credentials.update(message.id, message.version);
     else if (message.type === "level") this.#log.level = message.level;
-    else if (message.type === "flush") this.#sendMetrics();
+    else if (message.type === "flush") this.#flush();
     else void this.#drain(message.deadlineMs);
   }
 
@@ -77,6 +77,8 @@ class Plane {
       this.#send({ type: "listening", ports: listening });
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
+      // In the caller's own thread, nothing else would give back the ports that it did get.
+      await this.#stop(0);
       this.#send({ type: "failed", bind: bindName, code: systemCode(error), message });
     }
   }
@@ -101,13 +103,22 @@ class Plane {
   }
 
   async #drain(deadlineMs: number): Promise<void> {
+    await this.#stop(deadlineMs);
+    this.#sendMetrics();
+    this.#send({ type: "drained" });
+    this.#port.close();
+  }
+
+  async #stop(deadlineMs: number): Promise<void> {
     await this.#proxy?.close(deadlineMs);
     await this.#upstreams.close();
     clearInterval(this.#metricsTimer);
     this.#access.close();
+  }
+
+  #flush(): void {
     this.#sendMetrics();
-    this.#send({ type: "drained" });
-    this.#port.close();
+    this.#send({ type: "flushed" });
   }
 
   #sendMetrics(): void {

@@ -36,7 +36,7 @@ export type ToPlane =
   /** A newer version of the key with this id. */
   | { readonly type: "key"; readonly id: string; readonly version: OpenVersion }
   | { readonly type: "level"; readonly level: LogLevel }
-  /** Asks for a metrics message. */
+  /** Asks for a metrics message, and `flushed` after it. */
   | { readonly type: "flush" }
   | { readonly type: "drain"; readonly deadlineMs: number };
 
@@ -53,4 +53,5 @@ export type FromPlane =
   /** Lines for people, whole. */
   | { readonly type: "log"; readonly text: string }
   | { readonly type: "metrics"; readonly delta: MetricsDelta }
+  | { readonly type: "flushed" }
   | { readonly type: "drained" };

@@ -4,8 +4,7 @@ import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-
-const main = join(import.meta.dirname, "../../src/main.ts");
+import { entry } from "../entry.ts";
 
 /** Its own, so that two runs of the tests under two users do not meet. */
 const compileCache = join(tmpdir(), `keybearer-compile-cache-${process.getuid?.() ?? 0}`);
@@ -30,7 +29,7 @@ export async function startGateway(...routes: readonly RouteConfig[]): Promise<G
   const folder = await mkdtemp(join(tmpdir(), "keybearer-clients-"));
   await writeFile(join(folder, "config.yaml"), JSON.stringify(configOf(routes)), { mode: 0o600 });
   // An environment of its own: an OPENAI_API_KEY of whoever runs the tests must not reach anything.
-  const child = spawn(process.execPath, ["--conditions=@keybearer/source", main, "-f", "config.yaml"], {
+  const child = spawn(process.execPath, [...entry, "-f", "config.yaml"], {
     cwd: folder,
     env: { PATH: process.env["PATH"], HOME: folder, NODE_COMPILE_CACHE: compileCache },
     stdio: ["ignore", "ignore", "pipe"],
