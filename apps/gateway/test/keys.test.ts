@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync } from "node:fs";
+import { once } from "node:events";
+import { chmodSync, createWriteStream } from "node:fs";
 import { join } from "node:path";
 import { defineSecretSource, type SecretSource } from "@keybearer/secrets";
 import { startSimulator, type Simulator } from "@keybearer/simulator";
@@ -67,12 +68,16 @@ describe("every shape of a key", () => {
     expect(last().headers).toMatchObject({ authorization: "Bearer sk-a", "dd-api-key": "sk-b", cookie: "c=sk-c" });
   });
 
-  test.skipIf(process.platform === "win32")("a file that is a named pipe is read once", async () => {
+  test.skipIf(process.platform === "win32")("a file that is a named pipe is waited for, and read once", async () => {
     const directory = directoryOf();
     const pipe = join(directory, "pipe");
     spawnSync("mkfifo", [pipe]);
     const starting = startKeybearer({ config: route("{ key: { file: pipe } }"), directory });
-    spawnSync("sh", ["-c", `echo sk-piped > ${pipe}`]);
+    // Opening it for writing waits until the gateway has opened it for reading; the key comes some time after that.
+    const writer = createWriteStream(pipe);
+    await Promise.race([once(writer, "open"), starting]);
+    await runKeybearer({ args: ["-V"] });
+    writer.end("sk-piped\n");
     const keybearer = await starting;
     await ask(keybearer.url);
     expect(last().key).toBe("sk-piped");

@@ -6,7 +6,7 @@ import { ProxyError } from "./errors.ts";
 import type { Exchange, Timeout } from "./exchange.ts";
 
 /** agentgateway's later default for LLM routes. */
-export const BODY_LIMIT_BYTES = 32 * 1024 * 1024;
+const BODY_LIMIT_BYTES = 32 * 1024 * 1024;
 
 type Decode = (bytes: Uint8Array, options: { maxOutputLength: number }) => Promise<Buffer>;
 

@@ -32,12 +32,16 @@ export interface OpenedKeys {
   readonly notices: readonly string[];
 }
 
+const AWAKE_MS = 60_000;
+
 /** All at once; one that cannot be read keeps no other waiting. */
 export async function openKeys(requests: readonly CredentialRequest[], options: OpenKeysOptions): Promise<OpenedKeys> {
   const handles = new Map<string, SecretHandle>();
   const errors: ConfigError[] = [];
   const notices: string[] = [];
   const keys = requests.filter((request) => request.kind === "key");
+  // A source's own timers keep no process alive: without this one, it would end while a named pipe is waited for.
+  const awake = setInterval(() => undefined, AWAKE_MS);
   await Promise.all(
     keys.map(async (request) => {
       const { id, path } = request;
@@ -51,6 +55,7 @@ export async function openKeys(requests: readonly CredentialRequest[], options: 
       }
     }),
   );
+  clearInterval(awake);
   return { handles, errors, notices };
 }
 
