@@ -15,7 +15,6 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   config: ["interpolate"],
   "secret-env": ["secrets", "interpolate"],
   "secret-file": ["secrets", "watch"],
-  "secret-kubernetes": ["secrets", "watch"],
   "secret-*": ["secrets"],
   keyring: ["secrets"],
   providers: ["secrets"],
@@ -23,8 +22,12 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "apps/gateway": ["everything but simulator"],
 };
 
-/** The only files that may take a key out of its wrapping: it is written to a request, or sent to a worker. */
-const mayReveal = ["packages/providers/src/placement.ts", "apps/gateway/src/key-channel.ts"];
+/** The only files that may take a key out of its wrapping: to write it to a request, send it to a worker, blot it out. */
+const mayReveal = [
+  "packages/providers/src/placement.ts",
+  "apps/gateway/src/key-channel.ts",
+  "packages/proxy/src/scrub.ts",
+];
 /** Where `reveal` is defined, and the suite that every source passes. */
 const definesReveal = ["packages/secrets/src/secret.ts", "packages/secrets/src/testing/"];
 

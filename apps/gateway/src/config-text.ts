@@ -1,5 +1,5 @@
 /** Where the config comes from, and its text. */
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { GatewayError, inWords, systemCode } from "./errors.ts";
@@ -11,6 +11,8 @@ export interface ConfigText {
   /** Where relative paths in the config are looked up first. */
   readonly directory: string;
   readonly origin: "file" | "stdin" | "command line";
+  /** The whole path of a file that may change, and is read again then. Absent: a text that stays as it is. */
+  readonly path?: string;
 }
 
 export interface ConfigPlace {
@@ -53,7 +55,10 @@ function usualPlaces({ env }: ConfigPlace): string[] {
 async function readConfigFile(file: string, workingDirectory: string): Promise<ConfigText> {
   const path = resolve(workingDirectory, file);
   try {
-    return { name: file, bytes: await readFile(path), directory: dirname(path), origin: "file" };
+    // A pipe has nothing more to say, and would keep whoever asks it again waiting.
+    const isRegular = (await stat(path)).isFile();
+    const text = { name: file, bytes: await readFile(path), directory: dirname(path), origin: "file" } as const;
+    return isRegular ? { ...text, path } : text;
   } catch (cause) {
     throw new GatewayError("CONFIG_UNREADABLE", `cannot read the config ${file}: ${inWords(cause)}`, { cause });
   }

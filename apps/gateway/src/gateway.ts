@@ -1,91 +1,52 @@
 /** The gateway as a whole: config and keys in the main thread, serving threads beside it, and the small servers around. */
-import type { Env, SecretSource } from "@keybearer/secrets";
+import type { Settings } from "@keybearer/config";
+import type { KeyAlert, Keyring } from "@keybearer/keyring";
 import {
   createLog,
   createProcessMetrics,
   createRegistry,
   EXPOSITION_CONTENT_TYPE,
   type Log,
+  type LogLevel,
   type Registry,
 } from "@keybearer/telemetry";
-import type { ConfigText } from "./config-text.ts";
-import { adminReply } from "./control/admin.ts";
-import { startFleet, type Fleet } from "./control/fleet.ts";
-import { startSmallServer, type Address, type SmallServer } from "./control/http.ts";
-import { findPorts } from "./control/ports.ts";
-import { threadCount } from "./control/threads.ts";
+import type { Gateway, GatewayOptions } from "./gateway-options.ts";
+import { adminReply, admits, type AdminView } from "./control/admin.ts";
+import { logAlert } from "./control/alerts.ts";
+import { logChanges } from "./control/changes.ts";
+import { ConfigFile } from "./control/config-file.ts";
+import { createFleet, type Fleet, type FleetOptions } from "./control/fleet.ts";
+import { createLoader, type Loader } from "./control/loader.ts";
+import { KeyTable } from "./control/key-table.ts";
+import { keyView, type KeyView } from "./control/key-views.ts";
+import { receiver } from "./control/receive.ts";
+import { Prober } from "./control/prober.ts";
+import { Reloads, type ReloadOutcome } from "./control/reloads.ts";
+import { RunningConfig } from "./control/running-config.ts";
+import { effectiveSettings, needsRestart } from "./control/settings.ts";
+import { isSameConfig } from "./control/same-config.ts";
+import { SmallServers } from "./control/small-servers.ts";
+import { sharesPorts, threadCount } from "./control/threads.ts";
+import { bindUrl } from "./control/urls.ts";
 import { exampleCall } from "./example.ts";
-import { openForChannel } from "./key-channel.ts";
+import { keysReport, type KeysReport } from "./keys/report.ts";
 import { dumpDefinition } from "./load/dump.ts";
-import { loadConfig, type Loaded } from "./load/load.ts";
-import type { StartMessage } from "./plane/messages.ts";
+import type { Loaded } from "./load/load.ts";
 import { version } from "./version.ts";
 
-export interface GatewayOptions {
-  readonly config: ConfigText;
-  /** For `$VAR` in the config. Empty by default. */
-  readonly env?: Env;
-  /** agentgateway's overrides of `config:` (`ADMIN_ADDR` and others). Empty by default. */
-  readonly settingsEnv?: Readonly<Record<string, string | undefined>>;
-  /** Where relative paths are looked up after the config's own directory. The process's by default. */
-  readonly workingDirectory?: string;
-  /** Key sources beside those that come with the gateway. */
-  readonly sources?: readonly SecretSource[];
-  /** Serving threads; 0: in the caller's own. By default the config's `workerThreads`, else one a core. */
-  readonly workers?: number;
-  /** Gets whole lines. Dropped by default. */
-  readonly accessLog?: (lines: string) => void;
-  /** Gets whole lines for people. Dropped by default. */
-  readonly log?: (lines: string) => void;
-  /** The access log goes to a terminal: text unless the config says otherwise. */
-  readonly terminal?: boolean;
-  /** The admin port was asked to end the process. By default the gateway closes itself. */
-  readonly quit?: () => void;
-}
-
-export interface KeyView {
-  readonly name: string;
-  readonly source: string;
-  /** Undefined for a passed-through token, which is the caller's. */
-  readonly fingerprint: string | undefined;
-  /** `config.yaml:13:16`. */
-  readonly place: string;
-}
-
-export interface Gateway {
-  readonly urls: {
-    readonly binds: readonly string[];
-    readonly admin?: string;
-    readonly stats?: string;
-    readonly readiness?: string;
-  };
-  readonly keys: readonly KeyView[];
-  /** What is worth knowing and no error, a line or two each. */
-  readonly notices: readonly string[];
-  /** A `curl` line that works against it. */
-  readonly example: string | undefined;
-  /** Drains and stops; the deadlines are the config's unless given. Twice is the same as once; never rejects. */
-  close(deadlines?: { readonly minMs?: number; readonly maxMs?: number }): Promise<void>;
-}
+export type { Gateway, GatewayOptions } from "./gateway-options.ts";
+export type { KeyView } from "./control/key-views.ts";
 
 const FLUSH_LIMIT_MS = 200;
 
 /** Throws ConfigErrors for a config that cannot work and GatewayError for a port that cannot be had. */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
-  const writeLog = options.log ?? (() => undefined);
   let log: Log | undefined;
-  const loaded = await loadConfig(options.config, {
-    env: options.env ?? { get: () => undefined },
-    settingsEnv: options.settingsEnv ?? {},
-    sources: options.sources ?? [],
-    workingDirectory: options.workingDirectory ?? process.cwd(),
-    readKeys: true,
-    report: (error) => log?.warn(error instanceof Error ? error.message : String(error)),
-  });
-  const { settings } = loaded;
-  const format = settings.logging.format ?? (options.terminal ? "text" : "json");
-  log = createLog({ level: settings.logging.level, format, write: writeLog });
-  const running = new RunningGateway(options, loaded, log, format);
+  const load = createLoader(options, (text) => log?.warn(text));
+  const loaded = await load(options.config);
+  const { level, format = options.terminal ? "text" : "json" } = loaded.settings.logging;
+  log = createLog({ level, format, write: options.log ?? (() => undefined) });
+  const running = new RunningGateway(options, loaded, load, log, format);
   try {
     await running.start();
   } catch (error) {
@@ -97,71 +58,92 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
 
 class RunningGateway implements Gateway {
   readonly urls: { binds: string[]; admin?: string; stats?: string; readiness?: string } = { binds: [] };
-  readonly keys: readonly KeyView[];
-  readonly notices: readonly string[];
-  example: string | undefined;
   readonly #options: GatewayOptions;
-  readonly #loaded: Loaded;
+  readonly #load: Loader;
   readonly #log: Log;
   readonly #format: "json" | "text";
+  readonly #started: Settings;
   readonly #registry: Registry = createRegistry();
-  readonly #servers: SmallServer[] = [];
-  readonly #subscriptions: (() => void)[] = [];
-  #fleet: Fleet | undefined;
+  readonly #small: SmallServers;
+  readonly #threads: number;
+  readonly #keyTable: KeyTable;
+  readonly #running: RunningConfig;
+  readonly #fleet: Fleet;
+  readonly #reloads: Reloads;
+  readonly #file: ConfigFile;
+  readonly #unsubscribe: (() => void) | undefined;
+  readonly #begun = Promise.withResolvers<void>();
+  #rings: { readonly of: Loaded; readonly byId: ReadonlyMap<string, Keyring> } | undefined;
+  #prober: Prober | undefined;
   #ready = false;
   #closing: Promise<void> | undefined;
 
-  constructor(options: GatewayOptions, loaded: Loaded, log: Log, format: "json" | "text") {
+  constructor(options: GatewayOptions, loaded: Loaded, load: Loader, log: Log, format: "json" | "text") {
     this.#options = options;
-    this.#loaded = loaded;
+    this.#load = load;
     this.#log = log;
     this.#format = format;
-    this.keys = loaded.keys.map(({ name, source, handle, place }) => ({
-      name,
-      source,
-      fingerprint: handle?.current().secret.fingerprint,
-      place,
-    }));
-    this.notices = loaded.notices;
+    this.#started = loaded.settings;
+    this.#small = new SmallServers(log, this.urls);
+    this.#threads = threadCount(options.workers ?? loaded.settings.workerThreads);
+    this.#keyTable = new KeyTable(Math.max(1, this.#threads));
+    this.#running = new RunningConfig(loaded, {
+      keys: this.#keyTable,
+      threads: this.#threads > 1 ? "several" : "one",
+      tell: (message) => this.#fleet.tell(message),
+    });
+    this.#fleet = createFleet(this.#fleetOptions());
+    const metrics = createProcessMetrics(this.#registry, { version });
+    metrics.configSynchronized(true);
+    this.#reloads = new Reloads({
+      replace: () => this.#replace(),
+      needsRestart: () => needsRestart(this.#started, this.#running.loaded.settings),
+      synchronized: (yes) => metrics.configSynchronized(yes),
+      log,
+    });
+    this.#file = new ConfigFile(options.config, () => void this.reload(`${options.config.name} has changed`));
+    this.#unsubscribe = options.env?.subscribe?.(() => void this.reload("variables have changed"));
+  }
+
+  get keys(): readonly KeyView[] {
+    return this.#running.loaded.keys.map(keyView);
+  }
+
+  get notices(): readonly string[] {
+    return this.#running.loaded.notices;
+  }
+
+  get example(): string | undefined {
+    return exampleCall(this.#running.loaded.definition, (name) => this.#baseUrl(name));
   }
 
   async start(): Promise<void> {
-    const { settings, definition } = this.#loaded;
-    createProcessMetrics(this.#registry, { version }).configSynchronized(true);
-    await this.#startServer("readiness", settings.readinessAddr, () =>
+    const { adminAddr, statsAddr, readinessAddr } = this.#started;
+    await this.#small.open("readiness", readinessAddr, () =>
       this.#ready ? { status: 200, body: "ready\n" } : { status: 503, body: "not ready\n" },
     );
-    await this.#startServer("stats", settings.statsAddr, async () => {
-      await this.#fleet?.flush(FLUSH_LIMIT_MS);
+    await this.#small.open("stats", statsAddr, async () => {
+      await this.#fleet.flush(FLUSH_LIMIT_MS);
       return { status: 200, contentType: EXPOSITION_CONTENT_TYPE, body: this.#registry.expose() };
     });
-    await this.#startServer(
+    await this.#small.open(
       "admin",
-      settings.adminAddr,
-      adminReply(this.#adminView(), settings.adminAddr === "off" ? "" : settings.adminAddr.host),
+      adminAddr,
+      adminReply(this.#adminView(), adminAddr === "off" ? "" : adminAddr.host),
     );
-    const threads = threadCount(this.#options.workers ?? settings.workerThreads);
-    const ports = threads > 1 ? await findPorts(definition.binds) : {};
-    this.#fleet = await startFleet({
-      threads,
-      start: () => this.#startMessage(ports, threads > 1),
-      received: (message, origin) => {
-        if (message.type === "access") this.#options.accessLog?.(message.text);
-        else if (message.type === "log") this.#options.log?.(message.text);
-        else this.#registry.merge(message.delta, origin);
-      },
-      died: (name, error) => {
-        this.#registry.forget(name);
-        this.#log.error(`${name} ended and is replaced`, { error: error ?? "no reason given" });
-      },
+    await this.#running.start(this.#fleet);
+    this.#prober = new Prober({
+      loaded: () => this.#running.loaded,
+      keyrings: () => this.#keyrings(),
+      report: (error) => this.#log.error("a key could not be checked", { error }),
     });
-    this.#forwardNewVersions();
-    const { ports: actual } = this.#fleet;
-    const baseUrl = (name: string): string =>
-      bindUrl(definition.binds.find((bind) => bind.name === name)?.address, actual[name] ?? 0);
-    this.urls.binds = definition.binds.map(({ name }) => baseUrl(name));
-    this.example = exampleCall(definition, baseUrl);
+    this.#nameUrls();
     this.#ready = true;
+    this.#begun.resolve();
+  }
+
+  reload(cause = "asked for"): Promise<ReloadOutcome> {
+    return this.#reloads.request(cause);
   }
 
   close(deadlines: { readonly minMs?: number; readonly maxMs?: number } = {}): Promise<void> {
@@ -169,83 +151,125 @@ class RunningGateway implements Gateway {
     return this.#closing;
   }
 
+  async #replace(): Promise<"replaced" | "unchanged"> {
+    // A change that is noticed during the start waits for its end.
+    await this.#begun.promise;
+    if (this.#closing) return "unchanged";
+    await this.#options.env?.refresh?.();
+    const before = this.#running.loaded;
+    const next = await this.#load(await this.#file.read());
+    if (this.#closing || isSameConfig(before, next)) {
+      await next.close();
+      return "unchanged";
+    }
+    try {
+      await this.#running.replace(next, this.#fleet, next.settings.connectionTerminationDeadlineMs);
+    } catch (error) {
+      await next.close();
+      throw error;
+    }
+    const { level } = next.settings.logging;
+    if (level !== before.settings.logging.level) this.#setLevel(level);
+    logChanges(this.#log, before, next);
+    this.#nameUrls();
+    return "replaced";
+  }
+
   async #drain({ minMs, maxMs }: { readonly minMs?: number; readonly maxMs?: number }): Promise<void> {
-    const { settings } = this.#loaded;
+    const { connectionMinTerminationDeadlineMs, connectionTerminationDeadlineMs } = this.#running.loaded.settings;
     this.#ready = false;
-    const wait = minMs ?? settings.connectionMinTerminationDeadlineMs;
+    this.#begun.resolve();
+    this.#file.close();
+    this.#unsubscribe?.();
+    const wait = minMs ?? connectionMinTerminationDeadlineMs;
     // A load balancer needs that long to see that we are not ready; until then its requests are served.
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
-    await this.#fleet?.drain(maxMs ?? settings.connectionTerminationDeadlineMs);
-    for (const server of this.#servers) server.close();
-    for (const unsubscribe of this.#subscriptions) unsubscribe();
-    await this.#loaded.close();
+    await this.#fleet.drain(maxMs ?? connectionTerminationDeadlineMs);
+    this.#small.close();
+    await this.#prober?.close();
+    await this.#running.close();
   }
 
-  async #startServer(
-    name: "admin" | "stats" | "readiness",
-    address: Address | "off",
-    respond: Parameters<typeof startSmallServer>[2],
-  ): Promise<void> {
-    if (address === "off") return;
-    const report = (error: unknown): void => this.#log.error(`the ${name} port failed to answer`, { error });
-    const server = await startSmallServer(`the ${name} port (config.${name}Addr)`, address, respond, report);
-    this.#servers.push(server);
-    this.urls[name] = server.url;
-  }
-
-  #startMessage(ports: Readonly<Record<string, number>>, reusePort: boolean): StartMessage {
-    const { definition, keys, settings } = this.#loaded;
+  #fleetOptions(): FleetOptions {
+    const { minHealthyKeys, replayBudgetBytes, fingerprintKey } = this.#started;
     return {
-      type: "start",
-      definition,
-      credentials: keys.map(({ id, name, source, handle, from }) =>
-        handle
-          ? { kind: "key", id, name, source, version: openForChannel(handle.current()) }
-          : { kind: "passthrough", id, name, from },
-      ),
-      fingerprintKey: settings.fingerprintKey,
-      // A thread that replaces another must get the port that the first was given.
-      ports: this.#fleet?.ports ?? ports,
-      reusePort,
-      logging: { level: this.#log.level, format: this.#format },
+      threads: this.#threads,
+      start: (worker) => ({
+        type: "start",
+        ...this.#running.startParts(),
+        keyState: this.#keyTable.memory,
+        worker,
+        minimumHealthy: minHealthyKeys,
+        replayBudgetBytes: Math.floor(replayBudgetBytes / Math.max(1, this.#threads)),
+        fingerprintKey,
+        reusePort: sharesPorts,
+        logging: { level: this.#log.level, format: this.#format },
+      }),
+      received: receiver({
+        ...this.#options,
+        alert: (alert) => logAlert(this.#log, alert),
+        registry: this.#registry,
+        renew: (question) => this.#running.renew(question),
+      }),
+      died: (name, worker, error) => {
+        this.#registry.forget(name);
+        this.#keyTable.state.forgetWorker(worker);
+        this.#log.error(`${name} ended and is replaced`, { error: error ?? "no reason given" });
+      },
     };
   }
 
-  #forwardNewVersions(): void {
-    for (const { id, handle } of this.#loaded.keys) {
-      if (!handle) continue;
-      this.#subscriptions.push(
-        handle.subscribe((next) => this.#fleet?.tell({ type: "key", id, version: openForChannel(next) })),
-      );
-    }
+  #nameUrls(): void {
+    this.urls.binds = this.#running.loaded.definition.binds.map(({ name }) => this.#baseUrl(name));
   }
 
-  #adminView(): Parameters<typeof adminReply>[0] {
+  #baseUrl(name: string): string {
+    const { loaded, ports } = this.#running;
+    return bindUrl(loaded.definition.binds.find((bind) => bind.name === name)?.address, ports[name] ?? 0);
+  }
+
+  #setLevel(level: LogLevel): void {
+    this.#log.level = level;
+    this.#fleet.tell({ type: "level", level });
+  }
+
+  async #keysReport(): Promise<KeysReport> {
+    await this.#fleet.flush(FLUSH_LIMIT_MS);
+    return keysReport({
+      from: "gateway",
+      config: this.#options.config.name,
+      keys: this.#running.loaded.keys,
+      views: [...this.#keyrings().values()].flatMap((ring) => ring.view()),
+      metrics: this.#registry.snapshot(),
+      now: Date.now(),
+    });
+  }
+
+  /** Of the config that runs. */
+  #keyrings(): ReadonlyMap<string, Keyring> {
+    const { loaded } = this.#running;
+    if (this.#rings?.of !== loaded) {
+      const alert = (news: KeyAlert): void => logAlert(this.#log, news);
+      this.#rings = { of: loaded, byId: this.#keyTable.keyrings(loaded, this.#started.minHealthyKeys, alert) };
+    }
+    return this.#rings.byId;
+  }
+
+  #adminView(): AdminView {
     return {
-      configDump: () => dumpDefinition(this.#loaded.definition, this.#loaded.settings),
-      keys: () =>
-        this.#loaded.keys.map(({ name, source, handle, place }) => ({
-          name,
-          source,
-          place,
-          fingerprint: handle?.current().secret.fingerprint,
-          status: handle?.status(),
-          obtainedAt: handle && new Date(handle.current().obtainedAt).toISOString(),
-        })),
-      setLevel: (level) => {
-        this.#log.level = level;
-        this.#fleet?.tell({ type: "level", level });
+      configDump: () => {
+        const { definition, settings } = this.#running.loaded;
+        return dumpDefinition(definition, effectiveSettings(this.#started, settings));
       },
+      admits: (authorization) => admits(this.#running.loaded.adminToken, authorization),
+      keys: () => this.#keysReport(),
+      configStatus: () => this.#reloads.status(),
+      reload: () => this.reload("asked for on the admin port"),
+      setLevel: (level) => this.#setLevel(level),
       quit: () => {
         if (this.#options.quit) this.#options.quit();
         else void this.close();
       },
     };
   }
-}
-
-function bindUrl(address: string | undefined, port: number): string {
-  const everywhere = address === undefined || address === "0.0.0.0" || address === "::";
-  const host = everywhere || address === "127.0.0.1" ? "localhost" : address.includes(":") ? `[${address}]` : address;
-  return `http://${host}:${port}`;
 }

@@ -1,11 +1,13 @@
 /** Every key source and provider that the gateway comes with. Deleting a line, and its package, removes it. */
 import { openAI, type Provider } from "@keybearer/providers";
 import { envSource } from "@keybearer/secret-env";
+import { execSource } from "@keybearer/secret-exec";
 import { fileSource } from "@keybearer/secret-file";
 import { inlineSource } from "@keybearer/secret-inline";
+import { kubernetesSource } from "@keybearer/secret-kubernetes";
 import type { SecretSource } from "@keybearer/secrets";
 
 /** A bare string goes to the first that claims it: inline claims every one, so it stands last. */
-export const sources: readonly SecretSource[] = [envSource, fileSource, inlineSource] as readonly SecretSource[];
+export const sources = [envSource, fileSource, kubernetesSource, execSource, inlineSource] as readonly SecretSource[];
 
 export const providers: readonly Provider[] = [openAI];

@@ -6,11 +6,12 @@ export type OpenVersion = RevealedVersion;
 
 /** In the main thread. */
 export function openForChannel(version: SecretVersion): OpenVersion {
-  const { id, secret, obtainedAt, expiresAt, parts } = version;
+  const { id, secret, obtainedAt, writtenAt, expiresAt, parts } = version;
   return {
     id,
     ...reveal(secret),
     obtainedAt,
+    writtenAt,
     expiresAt,
     parts: parts && Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, reveal(part)])),
   };

@@ -55,17 +55,43 @@ describe("the admin port", () => {
   test("shows each key by name, source, fingerprint and state, and never its value", async () => {
     const { urls, keys } = await gatewayInProcess({ config: config(), settingsEnv: withAdmin });
     const { body } = await send("GET", `${urls.admin}/keys`);
-    expect(JSON.parse(body)).toEqual([
-      {
-        name: "openai",
-        source: "inline",
-        place: "config.yaml:9:39",
-        fingerprint: keys[0]!.fingerprint,
-        status: { state: "fresh" },
-        obtainedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
-      },
-    ]);
+    expect(JSON.parse(body)).toMatchObject({
+      from: "gateway",
+      config: "config.yaml",
+      keys: [
+        {
+          name: "openai",
+          source: "inline",
+          place: "config.yaml:9:39",
+          fingerprint: keys[0]!.fingerprint,
+          state: "healthy",
+          obtainedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT/) as string,
+        },
+      ],
+    });
     expect(body).not.toContain("canary");
+  });
+
+  test("asks for config.adminToken, where there is one", async () => {
+    const { urls } = await gatewayInProcess({
+      config: config("{ adminToken: canary-admin-token }"),
+      settingsEnv: withAdmin,
+    });
+    const statusWith = async (headers: Record<string, string>): Promise<number> =>
+      (await send("GET", `${urls.admin}/keys`, headers)).status;
+    expect(await statusWith({})).toBe(401);
+    expect(await statusWith({ authorization: "Bearer canary-admin-tokem" })).toBe(401);
+    expect(await statusWith({ authorization: "canary-admin-token" })).toBe(401);
+    expect(await statusWith({ authorization: "Bearer canary-admin-token" })).toBe(200);
+    expect((await send("POST", `${urls.admin}/quitquitquit`, changing)).status).toBe(401);
+    expect(
+      (await send("GET", `${urls.admin}/config_dump`, { authorization: "Bearer canary-admin-token" })).body,
+    ).not.toContain("canary");
+  });
+
+  test("does not open beyond this machine without a token", async () => {
+    const open = gatewayInProcess({ config: config(), settingsEnv: { ...withAdmin, ADMIN_ADDR: "0.0.0.0:0" } });
+    await expect(open).rejects.toMatchObject({ errors: [{ code: "ADMIN_OPEN" }] });
   });
 
   test("dumps the config that runs, with nothing in it that may be a secret", async () => {

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { ask, oneRoute } from "./configs.ts";
 import { gatewayInProcess } from "./in-process.ts";
 import { runKeybearer, startKeybearer } from "./keybearer.ts";
+import { freePort } from "./free-port.ts";
 
 let provider: Simulator;
 beforeAll(async () => {
@@ -155,14 +156,6 @@ async function takenPort(host: string): Promise<number> {
   const server = createServer();
   onTestFinished(() => void server.close());
   return listen(server, 0, host);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listen(server, 0);
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /** As the kernel has them; only on Linux. */

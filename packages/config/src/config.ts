@@ -1,10 +1,21 @@
 /** What a valid config says: agentgateway's names and shape, defaults filled in, durations in milliseconds. Plain data. */
 import type { ListenAddress } from "./addresses.ts";
 import type { Path } from "./errors.ts";
+import type { BackendAuth, KeyPolicy, KeyReference, Location } from "./key-config.ts";
 
 export interface Config {
   readonly config: Settings;
+  /** How a key is kept that says nothing of its own. Merged into each key's `policy` already. */
+  readonly secretDefaults: KeyPolicy;
+  readonly secretSources: readonly SecretSourceModule[];
   readonly binds: readonly Bind[];
+}
+
+/** A module that brings key sources. */
+export interface SecretSourceModule {
+  readonly path: Path;
+  /** `./pass.mjs` or `../pass.mjs`, from the config's directory; `/etc/keybearer/pass.mjs`; or `@acme/keybearer-vault`. */
+  readonly specifier: string;
 }
 
 export type LogLevel = "error" | "warn" | "info" | "debug" | "trace";
@@ -22,6 +33,14 @@ export interface Settings {
   readonly logging: { readonly level: LogLevel; readonly format: LogFormat | undefined };
   /** Undefined: the published constant. */
   readonly fingerprintKey: string | undefined;
+  /** What callers of the admin pages have to show; undefined: nothing. May hold the token itself, as any reference. */
+  readonly adminToken: KeyReference | undefined;
+  /** Whether an answer names its key, in the header `keybearer-key`. */
+  readonly keyHeader: boolean;
+  /** How much of requests is kept at once, in the whole process, so that they can be sent again. */
+  readonly replayBudgetBytes: number;
+  /** Fewer healthy keys than this in a list are reported. */
+  readonly minHealthyKeys: number;
 }
 
 /** Every `path` says where the thing stands in the config, for `ConfigSource.error()`. */
@@ -66,7 +85,7 @@ export interface NamedMatch {
   readonly value: { readonly exact: string } | { readonly regex: string };
 }
 
-export type Backend = AiBackend | HostBackend;
+export type Backend = AiBackend | AiGroupsBackend | HostBackend;
 
 interface BackendCommon {
   readonly path: Path;
@@ -76,6 +95,12 @@ interface BackendCommon {
 
 export interface AiBackend extends BackendCommon {
   readonly ai: AiProvider;
+}
+
+/** Several providers, each with its name, unique in the backend. */
+export interface AiGroupsBackend extends BackendCommon {
+  /** The preferred group first; the providers of a group share the requests. Neither is ever empty. */
+  readonly groups: readonly (readonly NamedAiProvider[])[];
 }
 
 export interface HostBackend extends BackendCommon {
@@ -100,6 +125,10 @@ export interface AiProvider {
   readonly policies: BackendPolicies;
 }
 
+export interface NamedAiProvider extends AiProvider {
+  readonly name: string;
+}
+
 /** Policies that stand at route, backend and provider. The innermost level that has one counts. */
 export interface BackendPolicies {
   readonly path: Path;
@@ -118,47 +147,6 @@ export interface RoutePolicies extends BackendPolicies {
   readonly cors: CorsPolicy | undefined;
   readonly apiKey: ApiKeyPolicy | undefined;
 }
-
-/** At most one of `key` and `passthrough`; `credentials` beside either, or alone. Never all three empty. */
-export interface BackendAuth {
-  readonly path: Path;
-  readonly key: PlacedKey | undefined;
-  readonly passthrough: Passthrough | undefined;
-  readonly credentials: readonly (PlacedKey & { readonly location: Location })[];
-  /** Whether the key may be sent without TLS to a host that is not private. */
-  readonly allowCleartext: boolean;
-}
-
-export interface PlacedKey {
-  readonly path: Path;
-  readonly reference: KeyReference;
-  /** Undefined: where the provider wants it. */
-  readonly location: Location | undefined;
-}
-
-/** Where a key is to be had. Holds the key itself only if the config does. */
-export interface KeyReference {
-  /** Where the reference stands: the bare text, or what is below the source's word. */
-  readonly path: Path;
-  /** The source's word: `env`, `file`, `inline`. */
-  readonly source: string;
-  /** Output of that source's schema, or of its `scalar()`. */
-  readonly ref: unknown;
-}
-
-export interface Passthrough {
-  readonly path: Path;
-  /** The one place where the caller's token is taken from. */
-  readonly from: Location | undefined;
-  /** Where it is put; undefined: where the provider wants it. */
-  readonly location: Location | undefined;
-}
-
-/** Where a credential stands in a request. Header names in lower case. */
-export type Location =
-  | { readonly header: { readonly name: string; readonly prefix?: string | undefined } }
-  | { readonly queryParameter: { readonly name: string } }
-  | { readonly cookie: { readonly name: string } };
 
 /** TLS to the upstream. `cert`, `key` and `root` are paths of PEM files. */
 export interface BackendTls {

@@ -33,6 +33,7 @@ test("each variable has its setting", () => {
     LOG_FORMAT: "json",
   });
   expect(settings).toEqual({
+    ...given,
     adminAddr: "off",
     statsAddr: { host: "::1", port: 9 },
     readinessAddr: { host: "localhost", port: 0 },
@@ -40,7 +41,6 @@ test("each variable has its setting", () => {
     connectionTerminationDeadlineMs: 60_000,
     connectionMinTerminationDeadlineMs: 2_000,
     logging: { level: "debug", format: "json" },
-    fingerprintKey: undefined,
   });
 });
 

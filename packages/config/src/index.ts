@@ -1,5 +1,8 @@
 export { parseConfig } from "./parse.ts";
 export type { ParsedConfig, ParseOptions } from "./parse.ts";
+export { readSecretSources } from "./secret-sources.ts";
+export type { SecretSourceList } from "./secret-sources.ts";
+export type { ReadOptions } from "./read.ts";
 export { applyEnvironment, environmentVariables } from "./environment.ts";
 export { configJsonSchema } from "./json-schema.ts";
 export { ConfigSource } from "./source.ts";
@@ -7,18 +10,18 @@ export type { PlacedErrorDetails } from "./source.ts";
 export { ConfigError, configErrorCodes, ConfigErrors } from "./errors.ts";
 export type { ConfigErrorCode, ConfigErrorDetails, Path, Place } from "./errors.ts";
 export type { SchemaParts } from "./schema/root.ts";
-export type { KeySourceSchema } from "./schema/key.ts";
-export type { ProviderSchema } from "./schema/backend.ts";
+export type { KeySourceSchema, SourceParts } from "./schema/reference.ts";
+export type { ProviderSchema } from "./schema/ai.ts";
 export type { StandardSchema } from "./schema/standard.ts";
 export type { ListenAddress } from "./addresses.ts";
 export type {
   AiBackend,
+  AiGroupsBackend,
   AiPolicy,
   AiProvider,
   AiRouteType,
   ApiKeyPolicy,
   Backend,
-  BackendAuth,
   BackendPolicies,
   BackendTls,
   Bind,
@@ -29,18 +32,30 @@ export type {
   HeaderField,
   HeaderModifier,
   HostBackend,
-  KeyReference,
   Listener,
-  Location,
   LogFormat,
   LogLevel,
+  NamedAiProvider,
   NamedMatch,
-  Passthrough,
-  PlacedKey,
   Route,
   RouteMatch,
   RoutePolicies,
+  SecretSourceModule,
   Settings,
   TimeoutPolicy,
   UrlRewrite,
 } from "./config.ts";
+export type {
+  BackendAuth,
+  Credential,
+  KeyPolicy,
+  KeyPool,
+  KeyReference,
+  KeyStartup,
+  KeyStrategy,
+  Location,
+  OwnKeys,
+  Passthrough,
+  PlacedKey,
+  PoolKey,
+} from "./key-config.ts";

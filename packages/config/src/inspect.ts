@@ -27,7 +27,8 @@ function inspectMap(outline: Outline, map: Readonly<Record<string, unknown>>, pa
     if (outline.entries !== undefined && Object.hasOwn(outline.entries, name)) {
       return inspect(outline.entries[name], value, here);
     }
-    return outline.isOpen ? inspect(outline.item, value, here) : [unknownField(outline, name, here)];
+    const isElsewhere = outline.notes.misplaced?.[name] !== undefined;
+    return outline.isOpen && !isElsewhere ? inspect(outline.item, value, here) : [unknownField(outline, name, here)];
   });
 }
 

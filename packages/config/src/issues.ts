@@ -32,6 +32,7 @@ function problemOf(issue: Issue, path: Path): Problem {
   const { code, message, fix } = readMessage(isOwn ? issue.message : expectation(issue));
   const isKind = issue.kind === "schema" && !isChoice(issue);
   const at = last?.origin === "key" ? "key" : "value";
+  if (code === "CONFIG_MISSING_FIELD" && at === "key") return { ...missing(path), message, fix };
   const mend = fix ?? (isKind ? typeMend(issue) : choiceMend(issue));
   return { code: code ?? (isKind ? "CONFIG_TYPE" : "CONFIG_VALUE"), message, path, at, fix: mend };
 }

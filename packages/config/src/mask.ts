@@ -12,6 +12,8 @@ const secretNames = [
   "values",
   "keyHash",
   "fingerprintKey",
+  "adminToken",
+  "previous",
   "inline",
   "apiKey",
   "password",
@@ -24,11 +26,31 @@ const secretNames = [
   "api-key",
 ];
 
-/** Fields of a backendAuth that tell where a key is, not what it is. */
-const harmlessNames = new Set(["file", "name", "prefix", "allowCleartext"]);
+/** Fields that hold keys at any depth. */
+const keyFields = ["backendAuth", "adminToken"];
+
+/** Fields below those that tell where a key is and how it is kept, not what it is. */
+const harmlessNames = new Set([
+  "file",
+  "name",
+  "prefix",
+  "allowCleartext",
+  "strategy",
+  "weight",
+  "models",
+  "scope",
+  "maxConcurrent",
+  "requestsPerMinute",
+  "startup",
+  "maxStale",
+  "maxAge",
+  "overlap",
+  "startupTimeout",
+  "refreshInterval",
+]);
 
 /** In a text that is no YAML, the names in front of the colon are all there is to go by. */
-const keyLine = /(?<name>(?:key|value|token|secret|password)s?["']?[^\S\n]*:[^\S\n]+)(?<value>[^\s{[#].*)/gi;
+const keyLine = /(?<name>(?:key|value|token|secret|password|previous)s?["']?[^\S\n]*:[^\S\n]+)(?<value>[^\s{[#].*)/gi;
 
 const onlyVariables = /^(?:\$(?:[A-Za-z_]\w*|\{[A-Za-z_]\w*\}))+$/;
 
@@ -54,7 +76,7 @@ function secretRanges(contents: Node | null): [number, number][] {
         visit(isScalar(item) || isMap(item) || isSeq(item) ? item : undefined, name, inAuth);
     if (isMap(node)) {
       for (const entry of entriesOf(node)) {
-        const isAuth = suggest(entry.name, ["backendAuth"]) !== undefined;
+        const isAuth = suggest(entry.name, keyFields) !== undefined;
         // Below `set` and `add` any name may head a secret.
         const next = name === "set" || name === "add" ? name : entry.name;
         visit(entry.value, next, inAuth || isAuth);

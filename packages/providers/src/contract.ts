@@ -18,6 +18,28 @@ export interface Provider {
   readonly dialect: Dialect;
   /** Where a key goes when its config names no location. */
   readonly placement: Placement;
+  /** A call that costs nothing and tells of a key. Undefined: the provider has none. */
+  readonly keyCheck?: KeyCheck;
+}
+
+/** A call without a body, and how its answer is to be read. */
+export interface KeyCheck {
+  readonly method: "GET" | "POST";
+  /** Below the base path: `/models`. */
+  readonly path: string;
+  /** `status` is that of an answer, `body` its beginning, up to 1 MiB. Never throws. */
+  judge(status: number, headers: HeaderList, body: string): KeyVerdict;
+}
+
+export type Certainty = "yes" | "no" | "unknown";
+
+/** What is known of a key for free. */
+export interface KeyVerdict {
+  readonly authenticates: Certainty;
+  /** Whether it may ask a model for anything; mostly that cannot be known for free. */
+  readonly mayGenerate: Certainty;
+  /** For people, in our words: nothing of the answer is repeated. */
+  readonly detail: string;
 }
 
 /** What every provider's YAML block yields. */
@@ -60,6 +82,8 @@ export interface Dialect {
   usageScanner(): UsageScanner;
   /** Takes the usage event out of a stream for a client that did not ask for it. */
   usageEventFilter(): StreamFilter;
+  /** Reads the first events of a stream, until content has begun. */
+  streamOpening(): StreamOpening;
 }
 
 /** `ai.routes` values that are supported. */
@@ -125,6 +149,14 @@ export interface UsageScanner {
   push(chunk: Uint8Array): void;
   readonly usage: Usage | undefined;
   readonly model: string | undefined;
+}
+
+/** Where a stream stands: nothing said yet, content has begun, or an error came first (its event's data, JSON). */
+export type StreamVerdict = "opening" | "content" | { readonly error: string };
+
+export interface StreamOpening {
+  /** Called until the verdict is another than `opening`. */
+  push(chunk: Uint8Array): StreamVerdict;
 }
 
 export interface StreamFilter {

@@ -1,7 +1,9 @@
 /** An answer that Keybearer gives itself: errors in the client's dialect, direct responses, preflights. */
-import type { ProxyError } from "./errors.ts";
+import type { ErrorFacts } from "@keybearer/providers";
+import type { ProxyError, ProxyErrorCode } from "./errors.ts";
 import type { Transaction } from "./transaction.ts";
 
+const FINAL: ReadonlySet<ProxyErrorCode> = new Set(["upstream_credentials_rejected", "upstream_out_of_credit"]);
 const WORTH_READING_BYTES = 64 * 1024;
 
 /** Sends a short answer, complete. */
@@ -30,15 +32,23 @@ export function answerError(transaction: Transaction, error: ProxyError): void {
     return;
   }
   const headers = ["content-type", "application/json"];
+  if (error.retryAfterMs !== undefined) headers.push("retry-after", String(Math.ceil(error.retryAfterMs / 1000)));
+  // The official clients would ask again, for what only an operator can mend.
+  if (FINAL.has(error.code)) headers.push("x-should-retry", "false");
   if (error.status === 401) headers.push("www-authenticate", 'Bearer realm="keybearer"');
   if (error.code === "invalid_request" || leavesMuchUnread(transaction)) headers.push("connection", "close");
-  const facts = { status: error.status, code: error.code, message: withRequestId(error, transaction) };
-  answerWith(transaction, error.status, headers, transaction.dialect?.errorBody(facts) ?? plainErrorBody(facts));
+  answerWith(transaction, error.status, headers, errorBody(transaction, error));
+}
+
+/** In the client's dialect, or in the shape that most clients read where none is known. JSON. */
+export function errorBody(transaction: Transaction, error: ErrorFacts): string {
+  const facts = factsOf(error, transaction);
+  return transaction.dialect?.errorBody(facts) ?? plainErrorBody(facts);
 }
 
 function lastWords(transaction: Transaction, error: ProxyError): Uint8Array | undefined {
   if (!transaction.streaming || !transaction.dialect) return undefined;
-  const facts = { status: error.status, code: error.code, message: withRequestId(error, transaction) };
+  const facts = factsOf(error, transaction);
   // Blank lines first: they end an event that broke off, and mean nothing where none did.
   return Buffer.from(`\n\n${transaction.dialect.streamError(facts)}`);
 }
@@ -49,12 +59,11 @@ function leavesMuchUnread({ exchange, body, headers }: Transaction): boolean {
   return !(Number(headers.get("content-length") ?? Infinity) <= WORTH_READING_BYTES);
 }
 
-function withRequestId(error: ProxyError, { requestId }: Transaction): string {
-  return `${error.message} (request id: ${requestId})`;
+function factsOf({ status, code, message }: ErrorFacts, { requestId }: Transaction): ErrorFacts {
+  return { status, code, message: `${message} (request id: ${requestId})` };
 }
 
-/** Where no dialect is known yet: the shape that most clients read. */
-function plainErrorBody({ status, code, message }: { status: number; code: string; message: string }): string {
+function plainErrorBody({ status, code, message }: ErrorFacts): string {
   const type = status >= 500 ? "server_error" : "invalid_request_error";
   return JSON.stringify({ error: { message, type, param: null, code } });
 }

@@ -27,6 +27,8 @@ export interface Backend {
   readonly dropHeaders: ReadonlySet<string>;
   /** Names of the client's query parameters that never reach this backend. */
   readonly dropQuery: ReadonlySet<string>;
+  /** Whether the answer names the key. */
+  readonly tellsKey: boolean;
   readonly editRequest: HeaderEdit | undefined;
   readonly editResponse: HeaderEdit | undefined;
 }
@@ -50,6 +52,7 @@ export interface CompileContext {
   /** Undefined: there is none of that id. */
   readonly credential: (id: string) => Credential | undefined;
   readonly upstreams: Upstreams;
+  readonly tellsKey: boolean;
 }
 
 // What a client may hold for the gateway, and what would choose the account that pays.
@@ -86,6 +89,7 @@ export function compileBackend(
     definition,
     origin,
     dispatcher: context.upstreams.dispatcher(origin, definition.tls),
+    tellsKey: context.tellsKey,
     ai,
     credentials,
     dropHeaders,

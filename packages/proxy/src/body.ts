@@ -18,6 +18,18 @@ const decoders = new Map<string, Decode>([
   ["zstd", promisify(zstdDecompress)],
 ]);
 
+/** Undefined: no coding that we know, or bytes that are not of it. */
+export async function decodeBytes(
+  bytes: Uint8Array,
+  encoding: string,
+  limitBytes: number,
+): Promise<Uint8Array | undefined> {
+  if (encoding === "identity") return bytes;
+  return decoders
+    .get(encoding)?.(bytes, { maxOutputLength: limitBytes })
+    .catch(() => undefined);
+}
+
 /** Throws ProxyError. A body that was compressed goes on decoded, and `headers` says so. */
 export async function readAndEdit(
   exchange: Exchange,

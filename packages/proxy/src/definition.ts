@@ -2,6 +2,8 @@
 import type { Location, RouteType } from "@keybearer/providers";
 
 export interface GatewayDefinition {
+  /** Answers say in `keybearer-key` whose key served; false by default. */
+  readonly keyHeader?: boolean | undefined;
   readonly binds: readonly BindDefinition[];
 }
 
@@ -148,6 +150,8 @@ export interface CredentialDefinition {
   readonly entries: readonly CredentialEntry[];
   /** The operator knows that the key can be read on the way. */
   readonly allowCleartext?: boolean | undefined;
+  /** One of several keys serves, and which one hangs on the model and the conversation: bodies are read for them. */
+  readonly choosesByBody?: boolean | undefined;
 }
 
 export interface CredentialEntry {

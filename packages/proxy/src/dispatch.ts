@@ -52,7 +52,7 @@ export function dispatch(dispatcher: Dispatcher, request: UpstreamRequest): Atte
       call,
     );
   } catch (cause) {
-    call.abort(new ProxyError("internal_error", "The request could not be sent.", { cause }));
+    call.fail(cause);
   }
   return call;
 }
@@ -62,7 +62,7 @@ class Call implements Dispatcher.DispatchHandler, Attempt, UpstreamAnswer {
   status = 0;
   headers = new HeaderList();
   #resolve!: (answer: UpstreamAnswer) => void;
-  #reject!: (error: ProxyError) => void;
+  #reject!: (error: unknown) => void;
   #controller: Dispatcher.DispatchController | undefined;
   #sink: AnswerSink | undefined;
   /** What came between the head and `attach`: at most what one read of the socket held. */
@@ -122,6 +122,12 @@ class Call implements Dispatcher.DispatchHandler, Attempt, UpstreamAnswer {
 
   resume(): void {
     this.#controller?.resume();
+  }
+
+  /** Before it was sent: a fault of ours, which whoever waits for the answer reports. */
+  fail(cause: unknown): void {
+    clearTimeout(this.#timer);
+    this.#reject(cause);
   }
 
   abort(reason: ProxyError): void {

@@ -1,5 +1,5 @@
 /** Why a request failed: whose fault it is, what the client is told, and the code that stays the same. */
-import type { RequestReason } from "./observer.ts";
+import type { Observer, RequestReason } from "./observer.ts";
 
 /** Stable: clients and dashboards match on these. Each is a row in docs/errors.md. */
 export type ProxyErrorCode =
@@ -17,6 +17,11 @@ export type ProxyErrorCode =
   | "caller_token_malformed"
   | "cross_site_refused"
   | "credential_unavailable"
+  | "keys_cooling"
+  | "keys_busy"
+  | "model_not_allowed"
+  | "upstream_credentials_rejected"
+  | "upstream_out_of_credit"
   | "no_backend"
   | "upstream_unreachable"
   | "upstream_closed"
@@ -42,6 +47,11 @@ const facts: Record<ProxyErrorCode, readonly [status: number, reason: RequestRea
   caller_token_malformed: [401, "APIKeyAuth"],
   cross_site_refused: [403, "Authorization"],
   credential_unavailable: [503, "NoHealthyBackend"],
+  keys_cooling: [429, "RateLimit"],
+  keys_busy: [429, "RateLimit"],
+  model_not_allowed: [404, "NotFound"],
+  upstream_credentials_rejected: [502, "UpstreamFailure"],
+  upstream_out_of_credit: [502, "UpstreamFailure"],
   no_backend: [503, "NoHealthyBackend"],
   upstream_unreachable: [503, "UpstreamFailure"],
   upstream_closed: [502, "UpstreamFailure"],
@@ -62,16 +72,30 @@ export class ProxyError extends Error {
   readonly code: ProxyErrorCode;
   readonly status: number;
   readonly reason: RequestReason;
+  /** When it is worth asking again. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(code: ProxyErrorCode, message: string, options?: ErrorOptions) {
+  constructor(
+    code: ProxyErrorCode,
+    message: string,
+    options?: ErrorOptions & { readonly retryAfterMs?: number | undefined },
+  ) {
     super(message, options);
     this.code = code;
+    this.retryAfterMs = options?.retryAfterMs;
     [this.status, this.reason] = facts[code];
   }
 
   static is(error: unknown): error is ProxyError {
     return typeof error === "object" && error !== null && brand in error;
   }
+}
+
+/** Whatever was thrown on the road, as an answer. A fault of our own is reported, and the client learns no more of it. */
+export function asProxyError(error: unknown, requestId: string, observer: Pick<Observer, "fault">): ProxyError {
+  if (ProxyError.is(error)) return error;
+  observer.fault(error, requestId);
+  return new ProxyError("internal_error", "Something went wrong inside the gateway.", { cause: error });
 }
 
 const definitionBrand = Symbol.for("keybearer.DefinitionError");

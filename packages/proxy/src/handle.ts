@@ -1,23 +1,20 @@
 /** One request, socket to socket, in the order in which things happen. */
-import { HeaderList, type Call } from "@keybearer/providers";
-import type { Outcome } from "@keybearer/secrets";
+import { HeaderList } from "@keybearer/providers";
 import { answerError, answerWith } from "./answer.ts";
-import type { Backend, CompiledAi } from "./backend.ts";
-import { readAndEdit } from "./body.ts";
-import { placeCredentials } from "./credential.ts";
-import type { RoutePolicies } from "./definition.ts";
-import { dispatch, type Attempt } from "./dispatch.ts";
-import { ProxyError } from "./errors.ts";
-import type { Exchange, Timeout } from "./exchange.ts";
+import type { Backend } from "./backend.ts";
+import { prepareCall } from "./call.ts";
+import { asProxyError, ProxyError } from "./errors.ts";
+import type { Exchange } from "./exchange.ts";
+import { forward } from "./forward.ts";
 import { checkFraming } from "./framing.ts";
 import type { Observer } from "./observer.ts";
-import { buildOutgoing } from "./outgoing.ts";
 import { isPreflight } from "./policies/cors.ts";
 import { rewritePath } from "./policies/url-rewrite.ts";
-import { relay } from "./relay.ts";
+import type { ReplayBudget } from "./replay.ts";
 import { RequestCredentials } from "./request-facts.ts";
 import type { CompiledRoute, Snapshot } from "./snapshot.ts";
 import { readTarget } from "./target.ts";
+import { timeLeft, type HealingTimeouts } from "./timeouts.ts";
 import { Transaction } from "./transaction.ts";
 
 /** What stays the same from request to request. */
@@ -25,6 +22,8 @@ export interface Road {
   readonly observer: Observer;
   /** 0 to 1. */
   readonly random: () => number;
+  readonly replayBudget: ReplayBudget;
+  readonly timeouts: HealingTimeouts;
 }
 
 /** Never rejects: whatever goes wrong is answered, logged and over. */
@@ -44,13 +43,14 @@ async function serve(transaction: Transaction, snapshot: Snapshot, road: Road): 
   const target = readTarget(transaction.exchange.head); // 400
   transaction.target = target;
   const { route, prefix } = findRoute(transaction, snapshot); // 404
-  const credentials = new RequestCredentials(transaction.headers, target.query);
+  const { exchange, headers } = transaction;
+  const credentials = new RequestCredentials(headers, target.query, exchange.clientAddress);
   if (applyPolicies(transaction, route, credentials)) return; // 401 403, or answered
   const backend = chooseBackend(route, road.random); // 503
   const { policies } = route.definition;
   const path = rewritePath(policies.urlRewrite?.path, target.path, prefix);
-  if (backend.ai) await prepareCall(transaction, backend.ai, path, credentials, policies); // 400 404 413 415 504
-  await forward(transaction, route, backend, path, credentials, road); // 401 502 503 504
+  if (backend.ai) await prepareCall(transaction, backend.ai, path, credentials, () => timeLeft(transaction, policies)); // 400 404 413 415 504
+  await forward(transaction, { ...road, backend, policies, path, credentials }); // 401 404 429 502 503 504
 }
 
 function findRoute(transaction: Transaction, snapshot: Snapshot): { route: CompiledRoute; prefix: string | undefined } {
@@ -102,135 +102,12 @@ function chooseBackend({ backends, totalWeight }: CompiledRoute, random: () => n
   throw new ProxyError("no_backend", "The route has no backend that takes requests.");
 }
 
-/** What an LLM call is, and its body where something in it must be read or written. */
-async function prepareCall(
-  transaction: Transaction,
-  ai: CompiledAi,
-  path: string,
-  credentials: RequestCredentials,
-  policies: RoutePolicies,
-): Promise<void> {
-  const { exchange, headers } = transaction;
-  const { dialect, system } = ai.provider;
-  transaction.dialect = dialect;
-  transaction.system = system;
-  const call = classify(ai, exchange, headers, path);
-  if (!call)
-    throw new ProxyError(
-      "path_not_supported",
-      "This path is not one of the provider's inference calls; ai.routes can open it.",
-    );
-  transaction.call = call;
-  const { model, includeUsage } = ai.definition;
-  const edit = { model: call.takesModel ? model : undefined, includeUsage: includeUsage && call.streamsUsageOnRequest };
-  if (!exchange.hasBody || (edit.model === undefined && !edit.includeUsage)) return;
-  transaction.body = await readAndEdit(exchange, headers, dialect, edit, timeLeft(transaction, policies));
-  transaction.configuredModel = edit.model;
-  credentials.model = edit.model ?? transaction.body.requestedModel;
-}
-
-function classify(
-  { provider, routes, otherwise }: CompiledAi,
-  exchange: Exchange,
-  headers: HeaderList,
-  path: string,
-): Call | undefined {
-  const { dialect } = provider;
-  const { method } = exchange.head;
-  const type = routes.find(([suffix]) => path.endsWith(suffix))?.[1] ?? otherwise;
-  if (type !== undefined) return dialect.callOfType(type, method, path);
-  return dialect.classify(method, path, exchange.hasBody && mayBeJson(headers.get("content-type")));
-}
-
-/** curl calls what `-d` sends a form; nobody sends a form to an LLM. */
-function mayBeJson(contentType: string | undefined): boolean {
-  return (
-    contentType === undefined ||
-    contentType.includes("json") ||
-    contentType.startsWith("application/x-www-form-urlencoded")
-  );
-}
-
-async function forward(
-  transaction: Transaction,
-  route: CompiledRoute,
-  backend: Backend,
-  path: string,
-  credentials: RequestCredentials,
-  { observer }: Road,
-): Promise<void> {
-  const { exchange, body } = transaction;
-  const { policies } = route.definition;
-  transaction.backend = backend.definition.name;
-  transaction.endpoint = backend.origin.endpoint;
-  const outgoing = buildOutgoing(transaction, backend, policies, path);
-  const keys = placeCredentials(backend, credentials, outgoing);
-  let outcome: Outcome = { kind: "failed" };
-  let attempt: Attempt | undefined;
-  try {
-    transaction.key = keys.facts;
-    if (observer.debugEnabled)
-      observer.debug("upstream request", {
-        id: transaction.requestId,
-        endpoint: transaction.endpoint,
-        key: keys.facts,
-      });
-    attempt = dispatch(backend.dispatcher, {
-      method: exchange.head.method,
-      path: outgoing.path + outgoing.query,
-      headers: outgoing.headers.toFlat(),
-      body: body?.bytes ?? (exchange.hasBody ? exchange.body() : null),
-      timeout: attemptTimeout(transaction, policies),
-    });
-    abortWhenClientLeaves(exchange, attempt);
-    const answer = await attempt.answer;
-    outcome = { kind: "answered", status: answer.status };
-    await relay(answer, backend, transaction);
-  } catch (error) {
-    const failure = asProxyError(error, transaction, observer);
-    // Nothing for the upstream to finish: where the fault is ours or the client's, it may still be at it.
-    attempt?.abort(failure);
-    if (failure.code === "client_closed" && outcome.kind === "failed") outcome = { kind: "abandoned" };
-    throw failure;
-  } finally {
-    keys.release(outcome);
-  }
-}
-
-function abortWhenClientLeaves(exchange: Exchange, attempt: Attempt): void {
-  exchange.onClientGone(() => attempt.abort(new ProxyError("client_closed", "The client closed the connection.")));
-}
-
-/** For the head of the answer to come: what is left of the whole, or what one attempt may take. */
-function attemptTimeout(transaction: Transaction, policies: RoutePolicies): Timeout | undefined {
-  const left = timeLeft(transaction, policies);
-  const ms = policies.timeout?.backendRequestTimeoutMs;
-  if (ms === undefined || (left && left.ms < ms)) return left;
-  return { ms, error: new ProxyError("upstream_timeout", `The provider did not answer within ${ms} ms.`) };
-}
-
-/** Throws ProxyError `request_timeout` when nothing is left. */
-function timeLeft(transaction: Transaction, { timeout }: RoutePolicies): Timeout | undefined {
-  if (timeout?.requestTimeoutMs === undefined) return undefined;
-  const { requestTimeoutMs } = timeout;
-  const error = new ProxyError("request_timeout", `The request was not answered within ${requestTimeoutMs} ms.`);
-  const ms = requestTimeoutMs - transaction.elapsedMs();
-  if (ms <= 0) throw error;
-  return { ms, error };
-}
-
 /** The last resort: a fault while the error is answered breaks the connection and nothing else. */
 function answerFailure(transaction: Transaction, error: unknown, observer: Observer): void {
   try {
-    answerError(transaction, asProxyError(error, transaction, observer));
+    answerError(transaction, asProxyError(error, transaction.requestId, observer));
   } catch (fault) {
     observer.fault(fault, transaction.requestId);
     transaction.exchange.cut();
   }
-}
-
-function asProxyError(error: unknown, { requestId }: Transaction, observer: Observer): ProxyError {
-  if (ProxyError.is(error)) return error;
-  observer.fault(error, requestId);
-  return new ProxyError("internal_error", "Something went wrong inside the gateway.", { cause: error });
 }

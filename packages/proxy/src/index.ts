@@ -1,5 +1,6 @@
 export { createProxy } from "./proxy.ts";
 export type { Proxy, ProxyOptions } from "./proxy.ts";
+export type { HealingTimeouts } from "./timeouts.ts";
 export { compileSnapshot } from "./snapshot.ts";
 export type { Snapshot, SnapshotOptions } from "./snapshot.ts";
 export { createUpstreams } from "./upstreams.ts";
@@ -14,7 +15,7 @@ export type { Origin } from "./origin.ts";
 export { DefinitionError, ProxyError } from "./errors.ts";
 export type { ProxyErrorCode } from "./errors.ts";
 
-export type { KeyFacts, LlmFacts, Observer, RequestReason, RequestRecord } from "./observer.ts";
+export type { AttemptFacts, KeyFacts, LlmFacts, Observer, RequestReason, RequestRecord } from "./observer.ts";
 export type {
   AiBackend,
   ApiKeyPolicy,

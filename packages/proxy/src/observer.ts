@@ -32,6 +32,8 @@ export interface RequestRecord {
   readonly requestBytes: number;
   readonly responseBytes: number;
   readonly key: KeyFacts | undefined;
+  /** The keys that were tried before the one that served, or all when none did. */
+  readonly attempts: readonly AttemptFacts[] | undefined;
   readonly llm: LlmFacts | undefined;
   /** Metadata of the client key that was accepted. */
   readonly caller: Readonly<Record<string, unknown>> | undefined;
@@ -46,6 +48,7 @@ export type RequestReason =
   | "APIKeyAuth"
   | "Authorization"
   | "Timeout"
+  | "RateLimit"
   | "UpstreamFailure"
   | "ClientClosed";
 
@@ -54,6 +57,17 @@ export interface KeyFacts {
   readonly name: string;
   readonly source: string;
   readonly fingerprint: string;
+}
+
+/** An attempt that the provider refused. */
+export interface AttemptFacts {
+  readonly key: string;
+  /** The class of the refusal: `keyInvalid`, `limited`. */
+  readonly outcome: string;
+  /** The rule that told. */
+  readonly rule: string;
+  readonly status: number;
+  readonly waitMs: number | undefined;
 }
 
 export interface LlmFacts {

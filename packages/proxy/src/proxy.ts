@@ -1,22 +1,42 @@
 /** The data plane as one thing: ports, each served from the snapshot that is current when a request begins. */
 import type { BindDefinition } from "./definition.ts";
+import type { Exchange } from "./exchange.ts";
 import { handle, type Road } from "./handle.ts";
 import { serve, type ListeningServer } from "./node-server.ts";
 import type { Observer } from "./observer.ts";
+import { ReplayBudget } from "./replay.ts";
 import type { Snapshot } from "./snapshot.ts";
+import { healingTimeouts, type HealingTimeouts } from "./timeouts.ts";
+
+const REPLAY_BUDGET_BYTES = 256 * 1024 * 1024;
+
+/** A snapshot, told of the requests that begin and end on it. */
+export interface Serving {
+  readonly snapshot: Snapshot;
+  began(): void;
+  ended(): void;
+}
 
 export interface ProxyOptions {
   readonly observer: Observer;
   readonly snapshot: Snapshot;
+  /** Asked at the beginning of each request which snapshot serves it; `snapshot` and `swap` count for nothing then. */
+  readonly current?: (bind: string) => Serving;
   /** 0 to 1; `Math.random` by default. Chooses among weighted backends. */
   readonly random?: () => number;
+  /** How many bytes of bodies are kept at once, to be sent again when a key is refused; 256 MiB by default. */
+  readonly replayBudgetBytes?: number;
+  readonly healingTimeouts?: Partial<HealingTimeouts>;
 }
 
 export interface Proxy {
-  /** Rejects with node's own error (`EADDRINUSE`, `EACCES`) when the port cannot be had. */
+  /**
+   * Rejects with node's own error (`EADDRINUSE`, `EACCES`) when the port cannot be had. Requests that come before `opened`
+   * is resolved wait for it.
+   */
   listen(
     bind: BindDefinition,
-    options?: { readonly reusePort?: boolean; readonly port?: number },
+    options?: { readonly reusePort?: boolean; readonly port?: number; readonly opened?: Promise<void> },
   ): Promise<ListeningServer>;
   /** Requests that begin from now on are served from this snapshot; those in flight finish on theirs. */
   swap(snapshot: Snapshot): void;
@@ -24,29 +44,49 @@ export interface Proxy {
   close(deadlineMs: number): Promise<void>;
 }
 
-export function createProxy({ observer, snapshot, random = Math.random }: ProxyOptions): Proxy {
-  const road: Road = { observer, random };
-  const servers: ListeningServer[] = [];
+export function createProxy(options: ProxyOptions): Proxy {
+  const { observer, snapshot, random = Math.random, replayBudgetBytes = REPLAY_BUDGET_BYTES } = options;
+  const road: Road = {
+    observer,
+    random,
+    replayBudget: new ReplayBudget(replayBudgetBytes),
+    timeouts: { ...healingTimeouts, ...options.healingTimeouts },
+  };
+  const servers = new Set<ListeningServer>();
   let current = snapshot;
+  const answer = async (exchange: Exchange, bind: string): Promise<void> => {
+    const serving = options.current?.(bind);
+    serving?.began();
+    await handle(exchange, bind, serving?.snapshot ?? current, road);
+    serving?.ended();
+  };
   return {
-    async listen({ name, port, address }, options = {}) {
+    async listen({ name, port, address }, { reusePort = false, port: actualPort = port, opened } = {}) {
+      let waitFor = opened;
+      void opened?.then(() => (waitFor = undefined));
       const server = await serve({
-        port: options.port ?? port,
+        port: actualPort,
         address,
-        reusePort: options.reusePort ?? false,
-        handle: (exchange) => void handle(exchange, name, current, road),
+        reusePort,
+        handle: (exchange) => void (waitFor ? waitFor.then(() => answer(exchange, name)) : answer(exchange, name)),
         connectionOpened: () => observer.connectionOpened(name),
         connectionClosed: () => observer.connectionClosed(name),
         fault: (error) => observer.fault(error, ""),
       });
-      servers.push(server);
-      return server;
+      servers.add(server);
+      return {
+        ...server,
+        async close(deadlineMs) {
+          await server.close(deadlineMs);
+          servers.delete(server);
+        },
+      };
     },
     swap(next) {
       current = next;
     },
     async close(deadlineMs) {
-      await Promise.all(servers.map((server) => server.close(deadlineMs)));
+      await Promise.all([...servers].map((server) => server.close(deadlineMs)));
     },
   };
 }

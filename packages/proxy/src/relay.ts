@@ -1,25 +1,11 @@
 /** The answer on its way to the client: byte for byte as it comes, at the client's pace, its usage read in passing. */
-import { HeaderList, type StreamFilter, type UsageScanner } from "@keybearer/providers";
+import type { StreamFilter, UsageScanner } from "@keybearer/providers";
+import { answerHead } from "./answer-head.ts";
 import type { Backend } from "./backend.ts";
 import type { AnswerSink, UpstreamAnswer } from "./dispatch.ts";
 import { ProxyError } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Transaction } from "./transaction.ts";
-
-/** RFC 9110 section 7.6.1; ours stands for the provider's own request id. */
-const NEVER_RELAYED = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "proxy-authenticate",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-  "x-request-id",
-  // Says where the upstream itself can be reached.
-  "alt-svc",
-]);
 
 /** Resolves when the client has the whole answer. Rejects with ProxyError when it breaks off: `upstream_broken` and others. */
 export function relay(answer: UpstreamAnswer, backend: Backend, transaction: Transaction): Promise<void> {
@@ -117,34 +103,4 @@ class Relay implements AnswerSink {
     this.#transaction.usage = scanner?.usage;
     this.#transaction.responseModel = scanner?.model;
   }
-}
-
-function answerHead(
-  incoming: HeaderList,
-  backend: Backend,
-  { requestId, answerHeaders, ownsCors, streaming }: Transaction,
-): readonly string[] {
-  const guarded = backend.ai !== undefined || backend.credentials.length > 0;
-  const named = incoming.has("connection")
-    ? incoming
-        .values("connection")
-        .join(",")
-        .toLowerCase()
-        .split(/\s*,\s*/)
-    : [];
-  const removed = (name: string): boolean =>
-    NEVER_RELAYED.has(name) ||
-    named.includes(name) ||
-    // A cookie of the provider's account is nothing for its gateway's callers.
-    (guarded && name === "set-cookie") ||
-    // Events may be taken out, and should the stream break, an event of ours is its last.
-    (streaming && name === "content-length") ||
-    (ownsCors && name.startsWith("access-control-"));
-  const head: string[] = ["x-request-id", requestId];
-  for (const [name, value] of incoming) if (!removed(name)) head.push(name, value);
-  if (answerHeaders.length > 0) head.push(...answerHeaders);
-  if (!backend.editResponse) return head;
-  const list = HeaderList.from(head);
-  backend.editResponse(list);
-  return list.toFlat();
 }

@@ -1,17 +1,40 @@
 /** What a request carries that may be a credential: headers, query parameters, cookies, read by place. */
-import type { HeaderList, Location } from "@keybearer/providers";
+import { conversationIdentity, openingHash } from "@keybearer/keyring";
+import { readConversation, type HeaderList, type Location } from "@keybearer/providers";
 import type { RequestFacts } from "@keybearer/secrets";
+
+/** Of each part of an opening: who asks twice of one long document had best ask one account. */
+const TELLING_BYTES = 2048;
 
 /** The request's headers and query, from which client authentication takes what is its own. */
 export class RequestCredentials implements RequestFacts {
   readonly headers: HeaderList;
   readonly #query: string;
+  readonly #peer: string;
   #parameters: URLSearchParams | undefined;
   model: string | undefined;
+  /** Digest of the client key that was accepted. */
+  clientKey: string | undefined;
+  /** Where the choice among several keys asks for it: names a conversation that no header names. */
+  body: Uint8Array | undefined;
+  #conversation: { readonly name: string | undefined } | undefined;
 
-  constructor(headers: HeaderList, query: string) {
+  /** `peer`: the client's address and port. */
+  constructor(headers: HeaderList, query: string, peer: string) {
     this.headers = headers;
     this.#query = query;
+    this.#peer = peer;
+  }
+
+  /** A name that any client may claim counts within one caller's requests alone. */
+  get caller(): string {
+    return this.clientKey ?? this.#peer.slice(0, this.#peer.lastIndexOf(":"));
+  }
+
+  /** The same for each attempt. */
+  get conversation(): string | undefined {
+    this.#conversation ??= { name: this.#nameConversation() };
+    return this.#conversation.name;
   }
 
   header(name: string): string | undefined {
@@ -36,6 +59,16 @@ export class RequestCredentials implements RequestFacts {
   get parameters(): URLSearchParams {
     this.#parameters ??= new URLSearchParams(this.#query);
     return this.#parameters;
+  }
+
+  #nameConversation(): string | undefined {
+    const header = (name: string): string | undefined => this.headers.get(name);
+    const named = conversationIdentity(header);
+    if (named !== undefined || !this.body) return named;
+    const said = readConversation(this.body);
+    return (
+      conversationIdentity(header, said) ?? openingHash(said.opening.map((part) => part.subarray(0, TELLING_BYTES)))
+    );
   }
 }
 

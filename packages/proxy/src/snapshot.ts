@@ -50,6 +50,7 @@ export function compileSnapshot(definition: GatewayDefinition, options: Snapshot
     providers: new Map(options.providers.map((provider) => [provider.name, provider])),
     credential: options.credential,
     upstreams: options.upstreams,
+    tellsKey: definition.keyHeader ?? false,
   };
   return { binds: new Map(definition.binds.map((bind) => [bind.name, compileBind(bind, context)])) };
 }

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { Call, Dialect, EditedBody, HeaderList, Usage } from "@keybearer/providers";
 import type { ProxyError } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
-import type { KeyFacts, RequestReason, RequestRecord } from "./observer.ts";
+import type { AttemptFacts, KeyFacts, RequestReason, RequestRecord } from "./observer.ts";
 import type { Target } from "./target.ts";
 
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
@@ -35,6 +35,7 @@ export class Transaction {
   /** The model that was written into the body. */
   configuredModel: string | undefined;
   key: KeyFacts | undefined;
+  readonly attempts: AttemptFacts[] = [];
   usage: Usage | undefined;
   responseModel: string | undefined;
   /** The answer is an event stream. */
@@ -80,7 +81,7 @@ export class Transaction {
       method: exchange.head.method,
       host: target?.host,
       path: target?.path ?? pathOnly(exchange.head.target),
-      httpVersion: exchange.head.httpVersion,
+      httpVersion: `HTTP/${exchange.head.httpVersion}`,
       status: this.status,
       protocol: call ? "llm" : "http",
       reason: this.reason,
@@ -89,6 +90,7 @@ export class Transaction {
       requestBytes: exchange.receivedBytes,
       responseBytes: exchange.sentBytes,
       key: this.key,
+      attempts: this.attempts.length > 0 ? this.attempts : undefined,
       caller: this.caller,
       llm:
         call && this.system !== undefined

@@ -1,26 +1,12 @@
-import { createServer, type Server, type ServerResponse } from "node:http";
-import { once } from "node:events";
 import { gzipSync } from "node:zlib";
-import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { ai, host, match, route } from "./definitions.ts";
 import { headerLines } from "./raw-client.ts";
 import { chatBody, chatPath, startProxy } from "./start-proxy.ts";
+import { startUpstream } from "./upstream.ts";
 
 const stream = { stream: true };
 const withUsage = { ...stream, stream_options: { include_usage: true } };
-
-/** An upstream that answers as the test says. */
-async function startUpstream(answer: (response: ServerResponse, url: string) => void): Promise<string> {
-  const server: Server = createServer((request, response) => {
-    request.resume();
-    answer(response, request.url ?? "");
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => server.close().closeAllConnections());
-  const address = server.address();
-  if (typeof address !== "object" || address === null) throw new Error("no port");
-  return `127.0.0.1:${address.port}`;
-}
 
 describe("a streamed answer", () => {
   test("arrives event by event, before the provider has finished", async () => {
@@ -165,13 +151,21 @@ test("a JSON answer keeps its length, and its usage is in the record", async () 
   });
 });
 
-test.each([400, 401, 429, 500, 503])("an answer of the provider's own, %i, is relayed as it is", async (status) => {
+test.each([
+  [400, "callersFault"],
+  [404, "callersFault"],
+  [422, "callersFault"],
+  [429, "limited"],
+  [500, "overloaded"],
+  [503, "overloaded"],
+])("an error of the provider's own, %i, is relayed as it is, and its key is told: %s", async (status, told) => {
   const bed = await startProxy();
   bed.upstream.fault({ kind: "status", status, body: '{"error":{}}', retryAfterSeconds: 7 });
   const answer = await bed.chat(stream);
   expect(answer).toMatchObject({ status, headers: { "retry-after": "7" }, complete: true });
   expect(answer.body.toString()).toBe('{"error":{}}');
-  expect(bed.outcomes).toEqual([{ kind: "answered", status }]);
+  expect(bed.outcomes[0]).toMatchObject({ kind: "refused", failure: { class: told } });
+  expect(bed.upstream.requests).toHaveLength(1);
   expect(await bed.nextRecord()).toMatchObject({ status, reason: undefined });
 });
 

@@ -116,7 +116,11 @@ describe("an answer that breaks off", () => {
   const silent: readonly Broken[] = [
     ["is shorter than it said", { kind: "wrong-length", by: 10_000 }, "upstream_timeout"],
     ["falls silent", { kind: "stall-after-events", afterEvents: 2 }, "upstream_timeout"],
-    ["falls silent in mid-event", { kind: "stall-after-bytes", afterBytes: 300 }, "upstream_timeout"],
+  ];
+  const silentAfter = (afterBytes: number): Broken => [
+    "falls silent in mid-event",
+    { kind: "stall-after-bytes", afterBytes },
+    "upstream_timeout",
   ];
 
   const jsonIsCut = async ([, fault, code]: Broken) => {
@@ -146,13 +150,13 @@ describe("an answer that breaks off", () => {
     await serves(bed);
   };
 
-  const isAnswered = async (fault: Fault, status: number, code: string) => {
+  const isAnswered = async (fault: Fault, status: number, code: string, more = {}) => {
     const bed = await startWith();
     bed.upstream.fault(fault);
-    const answer = await bed.chat();
+    const answer = await bed.chat(more);
     expect(answer).toMatchObject({ status, complete: true });
     expect(errorOf(answer)["code"]).toBe(code);
-    expect(bed.outcomes).toEqual([{ kind: "answered", status: 200 }]);
+    expect(bed.outcomes).toEqual([more === stream ? { kind: "failed" } : { kind: "answered", status: 200 }]);
     expect(await bed.nextRecord()).toMatchObject({ status, errorCode: code });
     await serves(bed);
   };
@@ -169,11 +173,25 @@ describe("an answer that breaks off", () => {
 
   test("by falling silent fares alike", async () => {
     await Promise.all([
-      ...silent.map(jsonIsCut),
-      ...silent.flatMap((broken) => [streamEndsWithError(broken, true), streamEndsWithError(broken, false)]),
+      ...[...silent, silentAfter(300)].map(jsonIsCut),
+      ...[...silent, silentAfter(700)].flatMap((broken) => [
+        streamEndsWithError(broken, true),
+        streamEndsWithError(broken, false),
+      ]),
       isAnswered({ kind: "stall-after-events", afterEvents: 0 }, 504, "upstream_timeout"),
+      isAnswered({ kind: "stall-after-events", afterEvents: 1 }, 504, "upstream_timeout", stream),
+      isAnswered({ kind: "stall-after-bytes", afterBytes: 300 }, 504, "upstream_timeout", stream),
     ]);
   });
+
+  test.each<Fault>([
+    { kind: "reset-after-head" },
+    { kind: "reset-after-events", afterEvents: 1 },
+    { kind: "truncate", afterEvents: 1 },
+    { kind: "half-close", afterEvents: 1 },
+  ])("and is a stream of which nothing but its opening has come is an error, and no key's fault: %j", (fault) =>
+    isAnswered(fault, 502, "upstream_closed", stream),
+  );
 
   test("and is a stream has sent its head, so that the client knows that it has begun", async () => {
     const bed = await startProxy();
@@ -207,21 +225,24 @@ describe("an answer that comes before the body was read", () => {
 
   test.each([false, true])("is relayed, and the client may end its upload in peace (chunked: %s)", async (chunked) => {
     const bed = await startWith();
-    bed.upstream.fault({ kind: "early-answer", status: 401 });
+    bed.upstream.fault({ kind: "early-answer", status: 413 });
     const client = await bed.connect();
     client.request({ path: "/v1/embeddings", body: Buffer.alloc(24 * MIB), chunked });
-    expect(await client.response()).toMatchObject({ status: 401, complete: true });
+    expect(await client.response()).toMatchObject({ status: 413, complete: true });
     client.request({ path: chatPath, body: chatBody() });
     expect((await client.response()).status).toBe(200);
   });
 
-  test("and is an error of ours reaches a client that is still sending", async () => {
+  test.each([
+    ["no connection", 503],
+    ["a key that is refused", 502],
+  ])("and is an error of ours reaches a client that is still sending: %s", async (_, status) => {
     const bed = await startWith();
-    bed.upstream.fault({ kind: "reset-before-head" }, { times: "always" });
-    bed.upstream.refuseConnections();
+    if (status === 503) bed.upstream.refuseConnections();
+    else bed.upstream.fault({ kind: "early-answer", status: 401 });
     const client = await bed.connect();
     client.request({ path: "/v1/embeddings", body: Buffer.alloc(24 * MIB) });
-    expect(await client.response()).toMatchObject({ status: 503, complete: true, headers: { connection: "close" } });
+    expect(await client.response()).toMatchObject({ status, complete: true, headers: { connection: "close" } });
     expect(await client.ended).toBe("end");
   });
 });

@@ -5,6 +5,7 @@ import {
   createUpstreams,
   type DispatcherFactory,
   type GatewayDefinition,
+  type HealingTimeouts,
   type Observer,
   type Proxy,
   type RequestRecord,
@@ -36,6 +37,8 @@ export interface BedOptions {
   readonly credentials?: Readonly<Record<string, Credential>>;
   readonly dispatcher?: DispatcherFactory;
   readonly random?: () => number;
+  readonly replayBudgetBytes?: number;
+  readonly healingTimeouts?: Partial<HealingTimeouts>;
 }
 
 export interface TestBed {
@@ -82,7 +85,7 @@ export async function startProxy(options: BedOptions = {}): Promise<TestBed> {
     { binds: [bind] },
     { providers: [openAI], credential: ledger.watch(options.credentials), upstreams },
   );
-  const proxy = createProxy({ observer, snapshot, ...(options.random ? { random: options.random } : {}) });
+  const proxy = createProxy({ observer, snapshot, ...proxyOptions(options) });
   const { port } = await proxy.listen({ ...bind, address: "127.0.0.1" });
   onTestFinished(async () => {
     await proxy.close(0);
@@ -105,6 +108,14 @@ export async function startProxy(options: BedOptions = {}): Promise<TestBed> {
       return client;
     },
     chat: (more, request = {}) => send(port, { path: chatPath, body: chatBody(more), ...request }),
+  };
+}
+
+function proxyOptions({ random, replayBudgetBytes, healingTimeouts }: BedOptions) {
+  return {
+    ...(random ? { random } : {}),
+    ...(replayBudgetBytes === undefined ? {} : { replayBudgetBytes }),
+    ...(healingTimeouts ? { healingTimeouts } : {}),
   };
 }
 
@@ -141,8 +152,13 @@ function leaseLedger() {
       const lease = credential.acquire(request, tried);
       let released = false;
       open++;
+      const { name, source, version } = lease;
       return {
-        ...lease,
+        name,
+        source,
+        version,
+        report: (outcome) => lease.report?.(outcome),
+        ...(lease.renew ? { renew: () => lease.renew?.() ?? Promise.resolve(false) } : {}),
         release(outcome) {
           if (released) throw new Error("a lease was released twice");
           released = true;

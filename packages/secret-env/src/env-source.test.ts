@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { inspect } from "node:util";
-import { openSecret, SecretError } from "@keybearer/secrets";
+import { openSecret, SecretError, type Env } from "@keybearer/secrets";
 import { testSecretSource } from "@keybearer/secrets/testing";
 import { describe, expect, test } from "vitest";
 import { envSource } from "./index.ts";
@@ -28,6 +28,62 @@ describe("as every source", () => {
         remove: () => void delete env["KEY"],
       };
     },
+  });
+});
+
+describe("an environment that tells of changes", () => {
+  /** As an env file that is watched. */
+  function changing(values: Record<string, string>) {
+    const listeners = new Set<() => void>();
+    const env: Env = {
+      get: (name) => values[name],
+      subscribe: (listener) => {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+    };
+    return { env, listeners, tell: () => listeners.forEach((listener) => listener()) };
+  }
+
+  async function open(ref: string, values: Record<string, string>) {
+    const reported: unknown[] = [];
+    const told: string[] = [];
+    const { env, listeners, tell } = changing(values);
+    const handle = await openSecret(envSource, ref, { env, report: (error) => reported.push(error) });
+    handle.subscribe((next) => told.push(next.secret.reveal()));
+    return { handle, listeners, reported, tell, told };
+  }
+
+  test("rotates the keys that name what has changed, and no other", async () => {
+    const values = { KEY: "one", OTHER: "1" };
+    const { tell, told } = await open("team-$KEY", values);
+    values.OTHER = "2";
+    tell();
+    values.KEY = "two";
+    tell();
+    expect(told).toEqual(["team-two"]);
+  });
+
+  test("and has lost a variable leaves the last good key, and says so once", async () => {
+    const values: Record<string, string> = { KEY: "one" };
+    const { handle, reported, tell, told } = await open("$KEY", values);
+    delete values["KEY"];
+    tell();
+    tell();
+    expect(handle.current().secret.reveal()).toBe("one");
+    expect(handle.status()).toMatchObject({ state: "stale", reason: "the variable KEY is not set" });
+    expect(reported).toMatchObject([{ code: "SECRET_NOT_FOUND" }]);
+    values["KEY"] = "one";
+    tell();
+    expect(handle.status()).toEqual({ state: "fresh" });
+    expect(told).toEqual([]);
+  });
+
+  test("has no listener left when the handle is closed", async () => {
+    const { handle, listeners } = await open("$KEY", { KEY: "one" });
+    expect(listeners.size).toBe(1);
+    await handle[Symbol.asyncDispose]();
+    expect(listeners.size).toBe(0);
   });
 });
 

@@ -6,7 +6,7 @@ import * as v from "valibot";
 /**
  * Claims a bare string that names a variable, also inside a longer text: `$NAME`, `${NAME}`, `${NAME:-default}`. The ref is
  * that template; `{ env: NAME }` is `$NAME`. Opening throws SecretError: SECRET_NOT_FOUND for a variable that is not set,
- * SECRET_EMPTY for one that is empty, SECRET_MALFORMED. `refresh()` reads the environment again.
+ * SECRET_EMPTY for one that is empty, SECRET_MALFORMED. An environment that tells of changes is read again then.
  */
 export const envSource: SecretSource<string> = {
   name: "env",
@@ -27,7 +27,22 @@ export const envSource: SecretSource<string> = {
         throw SecretError.from("env", error).at(names);
       }
     };
-    return refreshingHandle({ source: "env", context, first: read(), read: async () => read() });
+    let unsubscribe: (() => void) | undefined;
+    const handle = refreshingHandle({
+      source: "env",
+      context,
+      first: read(),
+      read: async () => read(),
+      close: () => unsubscribe?.(),
+    });
+    unsubscribe = context.env.subscribe?.(() => {
+      try {
+        handle.put(read());
+      } catch (error) {
+        handle.fail(error);
+      }
+    });
+    return handle;
   },
 };
 

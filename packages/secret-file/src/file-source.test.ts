@@ -1,6 +1,6 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -27,6 +27,8 @@ async function keyFile(content: string | Uint8Array, mode = 0o600): Promise<stri
   const path = join(await directory(), "key.txt");
   await writeFile(path, content);
   await chmod(path, mode);
+  // Long ago, so that nobody waits for it to be written to its end.
+  await utimes(path, 0, 0);
   return path;
 }
 
@@ -53,6 +55,7 @@ describe("as every source", () => {
     test,
     source: fileSource,
     changes: true,
+    watches: true,
     malformedRefs: [4_919_577_201, {}, ""],
     place: async (text) => {
       const path = await keyFile(text);

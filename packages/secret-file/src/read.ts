@@ -5,7 +5,7 @@ import { KEY_LIMIT_BYTES, SecretError } from "@keybearer/secrets";
 
 /** What stands at a path: a file to read again and again, or something that gives its bytes once. Close the handle. */
 export type OpenFile =
-  | { readonly kind: "regular"; readonly handle: FileHandle; readonly mode: number }
+  | { readonly kind: "regular"; readonly handle: FileHandle; readonly mode: number; readonly modifiedAt: number }
   | { readonly kind: "pipe" | "device"; readonly handle: FileHandle }
   | { readonly kind: "stdin"; readonly handle?: undefined };
 
@@ -59,7 +59,7 @@ export function decode(bytes: Uint8Array): string {
 }
 
 function classify(handle: FileHandle, stats: Stats, path: string): OpenFile {
-  if (stats.isFile()) return { kind: "regular", handle, mode: stats.mode };
+  if (stats.isFile()) return { kind: "regular", handle, mode: stats.mode, modifiedAt: stats.mtimeMs };
   if (stats.isFIFO()) return { kind: "pipe", handle };
   if (stats.isCharacterDevice()) return { kind: "device", handle };
   const found = stats.isDirectory() ? "a directory" : "neither a file nor a pipe";

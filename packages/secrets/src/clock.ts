@@ -17,3 +17,9 @@ export const systemClock: Required<Clock> = {
 export function after(clock: Clock, delayMs: number, callback: () => void): () => void {
   return clock.after === undefined ? systemClock.after(delayMs, callback) : clock.after(delayMs, callback);
 }
+
+/** The process lives on until this is called back, as for any other I/O that somebody awaits. */
+export function keepAlive(): () => void {
+  const timer = setTimeout(() => undefined, LONGEST_DELAY_MS);
+  return () => clearTimeout(timer);
+}

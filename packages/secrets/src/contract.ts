@@ -8,8 +8,10 @@ export interface SecretVersion {
   readonly id: number;
   readonly secret: Secret;
   readonly parts?: Readonly<Record<string, Secret>>;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch: when we first had this value. */
   readonly obtainedAt: number;
+  /** Milliseconds since the epoch: when it was put into its store, if the source knows. */
+  readonly writtenAt?: number;
   /** Milliseconds since the epoch. */
   readonly expiresAt?: number;
 }
@@ -28,6 +30,11 @@ export interface SecretSource<Ref = unknown> {
 /** Environment variables, handed in and never read from the process by a source itself. */
 export interface Env {
   get(name: string): string | undefined;
+  /**
+   * Told that variables may have changed, where they can (an env file that is watched). Returns the function that
+   * unsubscribes. Absent: they never change, as in the environment of a process.
+   */
+  subscribe?(listener: () => void): () => void;
 }
 
 export interface Clock {
@@ -52,6 +59,8 @@ export interface Notice {
 export interface SealOptions {
   /** Milliseconds since the epoch. */
   readonly expiresAt?: number;
+  /** Milliseconds since the epoch: when the value was put into its store. */
+  readonly writtenAt?: number;
   readonly parts?: Readonly<Record<string, string>>;
 }
 
@@ -72,12 +81,19 @@ export interface SourceContext {
 
 /**
  * How a key fares, for admin pages, metrics and the command line. Stale: the source cannot be read, and the last good
- * version serves. Failing: that version has expired, and nothing serves. `since`: milliseconds since the epoch.
+ * version serves. Failing: there is none, or it has expired, and nothing serves. `since`: milliseconds since the epoch.
  */
-export type SecretStatus =
-  | { readonly state: "fresh" }
-  | { readonly state: "stale"; readonly since: number; readonly reason: string }
-  | { readonly state: "failing"; readonly since: number; readonly reason: string };
+export type SecretStatus = SecretAge &
+  (
+    | { readonly state: "fresh" }
+    | { readonly state: "stale"; readonly since: number; readonly reason: string }
+    | { readonly state: "failing"; readonly since: number; readonly reason: string }
+  );
+
+export interface SecretAge {
+  /** The version is older than the key's policy wants since then: milliseconds since the epoch. It serves all the same. */
+  readonly overdueSince?: number;
+}
 
 /** A key that is always at hand. Versions arrive in order; some may be skipped, none is repeated. */
 export interface SecretHandle extends AsyncDisposable {
@@ -91,6 +107,13 @@ export interface SecretHandle extends AsyncDisposable {
   /** Returns the function that unsubscribes. */
   subscribe(listener: (next: SecretVersion) => void): () => void;
   status(): SecretStatus;
+  /** Told whenever `status().state` has become another. Returns the function that unsubscribes. */
+  watchStatus?(listener: (status: SecretStatus) => void): () => void;
+  /**
+   * What a provider may still accept when it refuses the current version: the version before a rotation, for a while, or
+   * the current version of a second source. Its `expiresAt` is when that while ends; its id is that of no other version.
+   */
+  previous?(): SecretVersion | undefined;
 }
 
 /** What of a request may decide its credential: what was already read for routing. */
@@ -101,13 +124,46 @@ export interface RequestFacts {
   query(name: string): string | undefined;
   cookie(name: string): string | undefined;
   readonly model?: string | undefined;
+  /** What all requests of one conversation share, checked for form; it decides nothing but which of several keys serves. */
+  readonly conversation?: string | undefined;
+  /** Who asks: the id of a validated client key, else the peer's address. Never what a header alone says. */
+  readonly caller?: string | undefined;
 }
 
-/** How the attempt that used a lease ended. */
+/** How the attempt that used a lease ended. `exhaustedMs`: an answer that says nothing remains for so long. */
 export type Outcome =
-  | { readonly kind: "answered"; readonly status: number }
+  | { readonly kind: "answered"; readonly status: number; readonly exhaustedMs?: number | undefined }
+  | { readonly kind: "refused"; readonly failure: Failure }
   | { readonly kind: "failed" }
   | { readonly kind: "abandoned" };
+
+/** Why a provider refused, and whose state that touches. */
+export interface Failure {
+  /**
+   * `keyInvalid`: the key, or the account behind it, is refused. `notAllowed`: good, but not for this model, region or
+   * endpoint. `overloaded`, `network`: the key is blameless. `suspected`: it may be the key, and a probe must tell.
+   */
+  readonly class:
+    | "keyInvalid"
+    | "notAllowed"
+    | "outOfMoney"
+    | "limited"
+    | "overloaded"
+    | "callersFault"
+    | "network"
+    | "suspected";
+  /**
+   * Whose state it touches. `keyModel`: the key for this model (a limit: its account for this model). `scope`: every key of
+   * the account. `endpoint`: the provider. `none`: this request only.
+   */
+  readonly scope: "key" | "keyModel" | "scope" | "endpoint" | "none";
+  /** Finite and not negative. */
+  readonly waitMs?: number | undefined;
+  /** True: a structured code or the status says so. False: only text does, which a caller might have talked into it. */
+  readonly confirmed: boolean;
+  /** Name of the rule that told, for logs. */
+  readonly rule: string;
+}
 
 /** What a request gets: one key, one of several, or the request's own token. Synchronous, never does I/O. */
 export interface Credential {
@@ -121,5 +177,10 @@ export interface Lease {
   /** The source's word: `env`, `file`, `passthrough`. */
   readonly source: string;
   readonly version: SecretVersion;
+  /** Tells what is known before the end: the answer has begun, an error came in the stream. `release` still follows. */
+  report?(outcome: Outcome): void;
+  /** Asks the source for a version newer than this one. True: there is one, and `acquire` gives it. Never rejects. */
+  renew?(): Promise<boolean>;
+  /** Once; a second call does nothing. */
   release(outcome: Outcome): void;
 }

@@ -14,6 +14,8 @@ export type Fetched =
       readonly value: string;
       /** Milliseconds since the epoch. */
       readonly expiresAt?: number | undefined;
+      /** When it was put into the store, in milliseconds since the epoch. */
+      readonly writtenAt?: number | undefined;
       readonly parts?: Readonly<Record<string, string>> | undefined;
     };
 
@@ -107,9 +109,10 @@ async function fetchVersion<Ref>(
   try {
     const fetched = await definition.fetch(ref, { baseDirectories, clock, env, signal, warn });
     if (typeof fetched === "string") return context.seal(fetched);
-    const { value, expiresAt, parts } = fetched;
+    const { value, expiresAt, writtenAt, parts } = fetched;
     return context.seal(value, {
       ...(expiresAt === undefined ? {} : { expiresAt }),
+      ...(writtenAt === undefined ? {} : { writtenAt }),
       ...(parts === undefined ? {} : { parts }),
     });
   } catch (error) {

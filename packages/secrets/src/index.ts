@@ -4,6 +4,14 @@ export type { SecretErrorCode, SecretErrorOptions } from "./errors.ts";
 
 export { openSecret } from "./open.ts";
 export type { OpenSecretOptions } from "./open.ts";
+export { openKey } from "./open-key.ts";
+export type { Key, OpenKeyOptions } from "./open-key.ts";
+export type { KeyPlace } from "./opening.ts";
+export { DEFAULT_KEY_POLICY } from "./key-policy.ts";
+export type { KeyPolicy } from "./key-policy.ts";
+export { HandlePool } from "./handle-pool.ts";
+export type { HandleLease } from "./handle-pool.ts";
+export { handleIdentity } from "./identity.ts";
 export { defineSecretSource } from "./define.ts";
 export type { FetchContext, Fetched, SecretSourceDefinition } from "./define.ts";
 export type { Duration } from "./duration.ts";
@@ -19,7 +27,7 @@ export { KEY_LIMIT_BYTES } from "./check.ts";
 
 export { staticHandle } from "./static-handle.ts";
 export { refreshingHandle } from "./refreshing-handle.ts";
-export type { RefreshingHandleSettings } from "./refreshing-handle.ts";
+export type { RefreshingHandle, RefreshingHandleSettings } from "./refreshing-handle.ts";
 export { Latest } from "./latest.ts";
 export type { LatestSettings } from "./latest.ts";
 export { after, systemClock } from "./clock.ts";
@@ -30,10 +38,12 @@ export type {
   Clock,
   Credential,
   Env,
+  Failure,
   Lease,
   Notice,
   Outcome,
   RequestFacts,
+  SecretAge,
   SealOptions,
   SecretHandle,
   SecretSource,

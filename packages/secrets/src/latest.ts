@@ -1,6 +1,7 @@
 /** The newest version of a key, and who wants to hear of the next. */
 import type { Clock, SecretVersion } from "./contract.ts";
 import { SecretError } from "./errors.ts";
+import { Listeners } from "./listeners.ts";
 import { Secret } from "./secret.ts";
 
 export interface LatestSettings {
@@ -13,12 +14,13 @@ export interface LatestSettings {
 /** Holds one version. Never goes back to an older one, and does not tell of a value that is the same. */
 export class Latest {
   readonly #settings: LatestSettings;
-  readonly #listeners = new Set<(next: SecretVersion) => void>();
+  readonly #listeners: Listeners<SecretVersion>;
   #version: SecretVersion;
 
   constructor(first: SecretVersion, settings: LatestSettings) {
     this.#version = first;
     this.#settings = settings;
+    this.#listeners = new Listeners((error) => settings.report(error));
   }
 
   /** Also an expired one. */
@@ -45,21 +47,12 @@ export class Latest {
   set(next: SecretVersion): SecretVersion {
     if (next.id <= this.#version.id || isSame(next, this.#version)) return this.#version;
     this.#version = next;
-    for (const listener of this.#listeners) {
-      try {
-        listener(next);
-      } catch (error) {
-        this.#settings.report(error);
-      }
-    }
+    this.#listeners.tell(next);
     return next;
   }
 
   subscribe(listener: (next: SecretVersion) => void): () => void {
-    // Wrapped, so that a function that subscribes twice is told twice and each of them can leave.
-    const entry = (next: SecretVersion): void => listener(next);
-    this.#listeners.add(entry);
-    return () => this.#listeners.delete(entry);
+    return this.#listeners.add(listener);
   }
 }
 

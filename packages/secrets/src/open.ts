@@ -1,6 +1,6 @@
 /** Opens one key outside a gateway. */
 import { systemClock } from "./clock.ts";
-import type { Clock, Notice, SecretHandle, SecretSource, SourceContext } from "./contract.ts";
+import type { Clock, Env, Notice, SecretHandle, SecretSource, SourceContext } from "./contract.ts";
 import { SecretError } from "./errors.ts";
 import { createSeal } from "./seal.ts";
 import type { StandardIssue } from "./standard-schema.ts";
@@ -8,8 +8,8 @@ import type { StandardIssue } from "./standard-schema.ts";
 export interface OpenSecretOptions {
   /** Where relative paths are looked up, in order. The working directory by default. */
   readonly baseDirectories?: readonly string[] | undefined;
-  /** Empty by default; pass `process.env` to let it be read. */
-  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  /** Empty by default; pass `process.env` to let it be read, or an Env that tells of changes. */
+  readonly env?: Env | Readonly<Record<string, string | undefined>> | undefined;
   readonly clock?: Clock | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly fingerprintKey?: string | undefined;
@@ -47,11 +47,16 @@ function sourceContext(source: string, options: OpenSecretOptions): SourceContex
   const { env = {}, clock = systemClock } = options;
   return {
     baseDirectories: options.baseDirectories ?? [process.cwd()],
-    env: { get: (name) => (Object.hasOwn(env, name) ? env[name] : undefined) },
+    env: isEnv(env) ? env : { get: (name) => (Object.hasOwn(env, name) ? env[name] : undefined) },
     clock,
     signal: options.signal ?? new AbortController().signal,
     report: (error) => options.report?.(error),
     warn: (notice) => options.warn?.(notice),
     seal: createSeal({ source, clock, fingerprintKey: options.fingerprintKey }),
   };
+}
+
+/** A variable may be called `get`, but none is a function. */
+function isEnv(env: Env | Readonly<Record<string, string | undefined>>): env is Env {
+  return typeof env["get"] === "function";
 }

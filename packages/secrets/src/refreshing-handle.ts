@@ -2,13 +2,14 @@
 import type { SecretHandle, SecretStatus, SecretVersion, SourceContext } from "./contract.ts";
 import { SecretError } from "./errors.ts";
 import { Latest } from "./latest.ts";
+import { Listeners } from "./listeners.ts";
 
 export interface RefreshingHandleSettings {
   /** The source's word, for errors. */
   readonly source: string;
   readonly context: Pick<SourceContext, "clock" | "report">;
   readonly first: SecretVersion;
-  /** Reads the source and seals what it finds. Must end: bound it in time. */
+  /** Reads the source and seals what it finds, nothing older than what was `put` before. Must end: bound it in time. */
   read(): Promise<SecretVersion>;
   /**
    * How long, in milliseconds, a rejected key does not cause another read after one that failed or found nothing new.
@@ -21,13 +22,23 @@ export interface RefreshingHandleSettings {
   close?(): void;
 }
 
-export function refreshingHandle(settings: RefreshingHandleSettings): SecretHandle {
-  return new RefreshingHandle(settings);
+/** With a second door, for a source that hears of changes by itself. Both are shut once the handle is disposed of. */
+export interface RefreshingHandle extends SecretHandle {
+  watchStatus(listener: (status: SecretStatus) => void): () => void;
+  /** Returns what is current afterwards. */
+  put(version: SecretVersion): SecretVersion;
+  /** The last good version stays current. Reported, unless the key fails already and for the same reason. */
+  fail(error: unknown): void;
 }
 
-class RefreshingHandle implements SecretHandle {
+export function refreshingHandle(settings: RefreshingHandleSettings): RefreshingHandle {
+  return new Refreshing(settings);
+}
+
+class Refreshing implements RefreshingHandle {
   readonly #settings: RefreshingHandleSettings;
   readonly #latest: Latest;
+  readonly #statusListeners: Listeners<SecretStatus>;
   #turn: Promise<unknown> = Promise.resolve();
   #waiting: { promise: Promise<SecretVersion>; rejected: number } | undefined;
   #failure: { readonly since: number; readonly error: SecretError } | undefined;
@@ -37,7 +48,9 @@ class RefreshingHandle implements SecretHandle {
   constructor(settings: RefreshingHandleSettings) {
     const { source, context, first } = settings;
     this.#settings = settings;
-    this.#latest = new Latest(first, { source, clock: context.clock, report: (error) => context.report(error) });
+    const report = (error: unknown): void => context.report(error);
+    this.#latest = new Latest(first, { source, clock: context.clock, report });
+    this.#statusListeners = new Listeners(report);
   }
 
   current(): SecretVersion {
@@ -46,6 +59,21 @@ class RefreshingHandle implements SecretHandle {
 
   subscribe(listener: (next: SecretVersion) => void): () => void {
     return this.#latest.subscribe(listener);
+  }
+
+  watchStatus(listener: (status: SecretStatus) => void): () => void {
+    return this.#statusListeners.add(listener);
+  }
+
+  put(version: SecretVersion): SecretVersion {
+    return this.#closed ? this.#latest.version : this.#succeed(version);
+  }
+
+  fail(thrown: unknown): void {
+    if (this.#closed) return;
+    const known = this.#failure?.error;
+    const error = this.#failed(thrown);
+    if (known?.code !== error.code || known.message !== error.message) this.#settings.context.report(error);
   }
 
   status(): SecretStatus {
@@ -101,18 +129,33 @@ class RefreshingHandle implements SecretHandle {
     const before = this.#latest.version;
     try {
       if (this.#closed) throw new SecretError("SECRET_UNAVAILABLE", source, "the key is no longer in use");
-      const after = this.#latest.set(await this.#settings.read());
-      this.#failure = undefined;
-      this.#quietUntil = after === before ? context.clock.now() + cooldownMs : Number.NEGATIVE_INFINITY;
+      const after = this.#succeed(await this.#settings.read());
+      if (after === before) this.#quietUntil = context.clock.now() + cooldownMs;
       return after;
     } catch (thrown) {
-      const error = SecretError.from(source, thrown);
-      this.#failure = { since: this.#failure?.since ?? context.clock.now(), error };
       this.#quietUntil = context.clock.now() + cooldownMs;
-      throw error;
+      throw this.#failed(thrown);
     } finally {
       if (!this.#closed) this.#settings.settled?.(this.#failure?.error);
     }
+  }
+
+  #succeed(version: SecretVersion): SecretVersion {
+    const before = this.#latest.version;
+    const after = this.#latest.set(version);
+    if (after !== before) this.#quietUntil = Number.NEGATIVE_INFINITY;
+    const isMended = this.#failure !== undefined;
+    this.#failure = undefined;
+    if (isMended) this.#statusListeners.tell(this.status());
+    return after;
+  }
+
+  #failed(thrown: unknown): SecretError {
+    const error = SecretError.from(this.#settings.source, thrown);
+    const isNew = this.#failure === undefined;
+    this.#failure = { since: this.#failure?.since ?? this.#settings.context.clock.now(), error };
+    if (isNew && !this.#closed) this.#statusListeners.tell(this.status());
+    return error;
   }
 }
 

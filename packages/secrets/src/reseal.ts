@@ -11,17 +11,19 @@ export interface RevealedSecret {
 export interface RevealedVersion extends RevealedSecret {
   readonly id: number;
   readonly obtainedAt: number;
+  readonly writtenAt?: number | undefined;
   readonly expiresAt?: number | undefined;
   readonly parts?: Readonly<Record<string, RevealedSecret>> | undefined;
 }
 
 /** Checks nothing: the text was checked where it was sealed first. */
 export function resealVersion(revealed: RevealedVersion): SecretVersion {
-  const { id, obtainedAt, expiresAt, parts } = revealed;
+  const { id, obtainedAt, writtenAt, expiresAt, parts } = revealed;
   return {
     id,
     secret: reseal(revealed),
     obtainedAt,
+    ...(writtenAt === undefined ? {} : { writtenAt }),
     ...(expiresAt === undefined ? {} : { expiresAt }),
     ...(parts === undefined ? {} : { parts: mapValues(parts, reseal) }),
   };

@@ -29,6 +29,7 @@ export function createSeal(settings: SealSettings): Seal {
       id,
       secret,
       obtainedAt: clock.now(),
+      ...(options?.writtenAt === undefined ? {} : { writtenAt: options.writtenAt }),
       ...(options?.expiresAt === undefined ? {} : { expiresAt: options.expiresAt }),
       ...(parts === undefined ? {} : { parts }),
     };

@@ -11,6 +11,10 @@ const shown = /^\[secret [0-9a-f]{8}\]$/;
 describe("a Secret", () => {
   const { secret } = seal(KEY);
 
+  test("tells whether a text is this one", () => {
+    expect([secret.matches(KEY), secret.matches(`${KEY}0`), secret.matches("")]).toEqual([true, false, false]);
+  });
+
   test("reveals its value when asked to", () => {
     expect(secret.reveal()).toBe(KEY);
   });

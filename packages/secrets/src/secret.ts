@@ -1,5 +1,5 @@
 /** A key's value, wrapped so that it cannot be printed by accident. */
-import type { KeyObject } from "node:crypto";
+import { hash, timingSafeEqual, type KeyObject } from "node:crypto";
 import { inspect } from "node:util";
 import { fingerprintOf } from "./fingerprint.ts";
 
@@ -39,6 +39,11 @@ export class Secret {
     return one.#value === other.#value;
   }
 
+  /** Whether a text that somebody sent is this one. How long it takes tells nothing of the secret. */
+  matches(text: string): boolean {
+    return timingSafeEqual(digest(this.#value), digest(text));
+  }
+
   toString(): string {
     return `[secret ${this.fingerprint}]`;
   }
@@ -54,6 +59,10 @@ export class Secret {
   [inspect.custom](): string {
     return this.toString();
   }
+}
+
+function digest(text: string): Buffer {
+  return hash("sha256", text, "buffer");
 }
 
 /** For seal.ts, and not exported from the package. `fingerprint`: the digits, or the key that makes them. */

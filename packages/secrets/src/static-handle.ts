@@ -9,6 +9,7 @@ export function staticHandle(version: SecretVersion): SecretHandle {
     refresh: () => Promise.resolve(version),
     subscribe: () => () => undefined,
     status: () => ({ state: "fresh" }),
+    watchStatus: () => () => undefined,
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }

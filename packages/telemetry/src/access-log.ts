@@ -9,6 +9,7 @@ export function accessLogLine(record: RequestRecord, format: LogFormat): string 
   const time = isoTime(record.startedAt + record.durationMs);
   const line = format === "json" ? new JsonLine(time) : new TextLine(time);
   writeFields(record, line);
+  if (record.attempts !== undefined) line.any("key.attempts", record.attempts);
   if (record.caller !== undefined) {
     for (const [name, value] of Object.entries(record.caller)) line.any(`caller.${name}`, value);
   }

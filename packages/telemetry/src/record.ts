@@ -29,6 +29,7 @@ export interface RequestRecord {
   readonly requestBytes: number;
   readonly responseBytes: number;
   readonly key: KeyFacts | undefined;
+  readonly attempts?: readonly AttemptFacts[] | undefined;
   readonly llm: LlmFacts | undefined;
   /** Metadata of the client key that was accepted. */
   readonly caller: Readonly<Record<string, unknown>> | undefined;
@@ -39,6 +40,15 @@ export interface KeyFacts {
   readonly name: string;
   readonly source: string;
   readonly fingerprint: string;
+}
+
+/** An attempt that the provider refused. */
+export interface AttemptFacts {
+  readonly key: string;
+  readonly outcome: string;
+  readonly rule: string;
+  readonly status: number;
+  readonly waitMs: number | undefined;
 }
 
 export interface LlmFacts {

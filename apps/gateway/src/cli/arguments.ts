@@ -2,6 +2,9 @@
 import { parseArgs } from "node:util";
 
 export const USAGE = `usage: keybearer [-f FILE|-] [-c YAML] [--validate-only [--no-keys]] [--env-file FILE]... [-V] [-h]
+       keybearer reload [--admin URL | -f FILE]
+       keybearer keys [check] [-f FILE|-] [-c YAML] [--admin URL] [--json] [--run-sources]
+       keybearer doctor [-f FILE|-] [-c YAML] [--json] [--run-sources] [--online] [--strict]
        keybearer init [FILE]
        keybearer schema`;
 
@@ -15,9 +18,18 @@ An LLM gateway that holds the keys.
       --no-keys       with --validate-only: leave the keys unread
       --env-file FILE variables for $VAR in the config (dotenv); several may be given, the last wins,
                       and the process environment wins over them
+      --run-sources   with --validate-only, keys and doctor: also read keys that need a program or a module
+      --admin URL     with reload and keys: the admin port to ask; by default that of the config
+      --online        with doctor: also ask the providers and stores
+      --strict        with doctor: warnings fail as errors do
+      --json          with keys and doctor: JSON instead of a table
   -V, --version       print the version
   -h, --help          print this
 
+  reload              have the running gateway read its config again; 1 and every error if it refuses
+  keys                every key: of the running gateway, or of the config alone
+  keys check          ask each provider, by a call that costs nothing, whether it takes the key
+  doctor              what is wrong or risky with config and keys, and how to mend it
   init                write a starter config
   schema              print the JSON Schema of the config, for editors
 
@@ -30,11 +42,36 @@ export interface RunArguments {
   readonly inline: string | undefined;
   readonly validateOnly: boolean;
   readonly noKeys: boolean;
+  readonly runSources: boolean;
+  readonly envFiles: readonly string[];
+}
+
+/** A look at a config and its keys. */
+export interface LookArguments {
+  readonly command: "keys" | "keys check" | "doctor";
+  readonly file: string | undefined;
+  readonly inline: string | undefined;
+  readonly envFiles: readonly string[];
+  readonly admin: string | undefined;
+  readonly json: boolean;
+  readonly runSources: boolean;
+  readonly online: boolean;
+  readonly strict: boolean;
+}
+
+export interface ReloadArguments {
+  readonly command: "reload";
+  /** URL of the admin port. */
+  readonly admin: string | undefined;
+  /** The config that says where the admin port is. */
+  readonly file: string | undefined;
   readonly envFiles: readonly string[];
 }
 
 export type Arguments =
   | RunArguments
+  | LookArguments
+  | ReloadArguments
   | { readonly command: "init"; readonly file: string | undefined }
   | { readonly command: "schema" | "version" | "help" };
 
@@ -49,10 +86,13 @@ export function parseArguments(argv: readonly string[]): Arguments {
   if (values.help) return { command: "help" };
   if (values.version) return { command: "version" };
   const [command, ...rest] = positionals;
+  refuseStrayFlags(positionals.slice(0, 2).join(" "), values);
   if (command === undefined) return runArguments(values);
+  if (command === "keys" || command === "doctor") return lookArguments(command, rest, values);
   if (rest.length > (command === "init" ? 1 : 0)) throw new UsageError(`unexpected argument: ${rest.at(-1)}`);
   if (command === "init") return { command, file: rest[0] };
   if (command === "schema") return { command };
+  if (command === "reload") return reloadArguments(values);
   throw new UsageError(`unknown command: ${command}`);
 }
 
@@ -61,6 +101,11 @@ const options = {
   config: { type: "string", short: "c" },
   "validate-only": { type: "boolean", default: false },
   "no-keys": { type: "boolean", default: false },
+  admin: { type: "string" },
+  "run-sources": { type: "boolean", default: false },
+  json: { type: "boolean", default: false },
+  online: { type: "boolean", default: false },
+  strict: { type: "boolean", default: false },
   "env-file": { type: "string", multiple: true, default: [] as string[] },
   version: { type: "boolean", short: "V", default: false },
   help: { type: "boolean", short: "h", default: false },
@@ -76,15 +121,69 @@ function parse(argv: readonly string[]) {
   }
 }
 
-function runArguments(values: ReturnType<typeof parse>["values"]): RunArguments {
+type Values = ReturnType<typeof parse>["values"];
+
+function reloadArguments({ admin, file, "env-file": envFiles }: Values): ReloadArguments {
+  if (file === "-") throw new UsageError("a config from standard input cannot be read twice: give --admin URL");
+  if (admin !== undefined && !/^https?:$/.test(URL.parse(admin)?.protocol ?? "")) {
+    throw new UsageError("--admin is a URL: http://localhost:15000");
+  }
+  return { command: "reload", admin, file, envFiles };
+}
+
+function runArguments(values: Values): RunArguments {
   if (values.file !== undefined && values.config !== undefined) throw new UsageError("-f and -c exclude each other");
   if (values["no-keys"] && !values["validate-only"]) throw new UsageError("--no-keys goes with --validate-only");
+  if (values["run-sources"] && !values["validate-only"]) {
+    throw new UsageError("--run-sources goes with --validate-only, keys and doctor");
+  }
   return {
     command: "run",
     file: values.file,
     inline: values.config,
     validateOnly: values["validate-only"],
     noKeys: values["no-keys"],
+    runSources: values["run-sources"],
     envFiles: values["env-file"],
+  };
+}
+
+/** Flags that would have no effect, and the commands that they go with. */
+const FLAGS_OF = {
+  admin: ["keys", "reload"],
+  json: ["keys", "keys check", "doctor"],
+  online: ["doctor"],
+  strict: ["doctor"],
+} as const;
+
+function refuseStrayFlags(command: string, values: ReturnType<typeof parse>["values"]): void {
+  for (const [flag, commands] of Object.entries(FLAGS_OF)) {
+    const isGiven = values[flag as keyof typeof FLAGS_OF];
+    if (isGiven && !commands.some((known) => known === command)) {
+      throw new UsageError(`--${flag} goes with ${commands.join(", ")}`);
+    }
+  }
+}
+
+function lookArguments(
+  command: "keys" | "doctor",
+  [word, ...more]: readonly string[],
+  values: ReturnType<typeof parse>["values"],
+): LookArguments {
+  const isCheck = command === "keys" && word === "check";
+  const unexpected = isCheck ? more[0] : word;
+  if (unexpected !== undefined) throw new UsageError(`unexpected argument: ${unexpected}`);
+  if (values.file !== undefined && values.config !== undefined) throw new UsageError("-f and -c exclude each other");
+  if (values["validate-only"]) throw new UsageError(`--validate-only does not go with ${command}`);
+  return {
+    command: isCheck ? "keys check" : command,
+    file: values.file,
+    inline: values.config,
+    envFiles: values["env-file"],
+    admin: values.admin,
+    json: values.json,
+    runSources: values["run-sources"],
+    online: values.online,
+    strict: values.strict,
   };
 }

@@ -6,6 +6,10 @@ import { GatewayError, inWords, systemCode } from "../errors.ts";
 import { providers, sources } from "../implementations.ts";
 import { version } from "../version.ts";
 import { HELP, parseArguments, USAGE, UsageError, type Arguments } from "./arguments.ts";
+import { reload } from "./reload.ts";
+import { doctor } from "./doctor.ts";
+import { keys } from "./keys.ts";
+import { checkEveryKey } from "./keys-check.ts";
 import { runGateway } from "./run.ts";
 import { nextSteps, STARTER_CONFIG } from "./starter.ts";
 import { validate } from "./validate.ts";
@@ -48,6 +52,14 @@ async function run(args: Arguments, terminal: Terminal): Promise<number> {
       return 0;
     case "init":
       return init(args.file ?? "config.yaml", terminal);
+    case "reload":
+      return reload(args, terminal);
+    case "keys":
+      return keys(args, terminal);
+    case "keys check":
+      return checkEveryKey(args, terminal);
+    case "doctor":
+      return doctor(args, terminal);
     case "run":
       return args.validateOnly ? validate(args, terminal) : runGateway(args, terminal);
   }

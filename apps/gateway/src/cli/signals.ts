@@ -1,5 +1,6 @@
-/** SIGTERM and SIGINT: the first asks for an orderly end, a second ends at once. */
+/** SIGTERM and SIGINT: the first asks for an orderly end, a second ends at once. SIGHUP: read the config again. */
 import { constants } from "node:os";
+import { isatty } from "node:tty";
 
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
@@ -17,4 +18,12 @@ export function untilSignal(first: () => void): void {
       } else if (now - askedAt > SAME_REQUEST_MS) process.exit(128 + constants.signals[signal]);
     });
   }
+}
+
+const STDOUT = 1;
+
+/** `ended`: the terminal was closed, which the same signal says. */
+export function onHangup(reload: () => void, ended: () => void): void {
+  const hadTerminal = isatty(STDOUT);
+  process.on("SIGHUP", () => (hadTerminal && !isatty(STDOUT) ? ended() : reload()));
 }

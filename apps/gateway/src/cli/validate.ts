@@ -13,9 +13,13 @@ export async function validate(args: RunArguments, terminal: Terminal): Promise<
     settingsEnv: env,
     workingDirectory,
     readKeys: !args.noKeys,
+    runSources: args.runSources,
     report: () => undefined,
   });
   for (const notice of loaded.notices) terminal.say(`${notice}\n`);
+  for (const { name, place, unread } of args.noKeys ? [] : loaded.keys) {
+    if (unread !== undefined) terminal.say(`${place}: the key ${name} is not checked: ${unread}\n`);
+  }
   await loaded.close();
   terminal.print("Configuration is valid!\n");
   return 0;

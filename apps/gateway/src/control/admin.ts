@@ -3,11 +3,19 @@ import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 import type { LogLevel } from "@keybearer/telemetry";
 import { logLevels } from "@keybearer/telemetry";
+import type { Key } from "@keybearer/secrets";
+import { versionNow } from "../load/open-keys.ts";
 import type { Reply } from "./http.ts";
+import type { KeysReport } from "../keys/report.ts";
+import type { ConfigStatus, ReloadOutcome } from "./reloads.ts";
 
 export interface AdminView {
+  /** Whether whoever asks may: always, where the config names no token. */
+  admits(authorization: string | undefined): boolean;
   configDump(): unknown;
-  keys(): unknown;
+  keys(): Promise<KeysReport>;
+  configStatus(): ConfigStatus;
+  reload(): Promise<ReloadOutcome>;
   setLevel(level: LogLevel): void;
   quit(): void;
 }
@@ -15,10 +23,17 @@ export interface AdminView {
 /** A browser cannot send this across sites without asking first, and it is never allowed to. */
 const CHANGE_HEADER = "x-keybearer-admin";
 
-export function adminReply(view: AdminView, allowedHost: string): (request: IncomingMessage) => Reply {
+const HERE = `here are: /config_dump, /config/status, /keys
+to change something: POST /config/reload, /logging?level=, /quitquitquit
+`;
+
+export function adminReply(view: AdminView, allowedHost: string): (request: IncomingMessage) => Reply | Promise<Reply> {
   return (request) => {
     if (!isOwnHost(request.headers.host, allowedHost)) {
       return { status: 403, body: "the admin port answers to its own address and to localhost alone\n" };
+    }
+    if (!view.admits(request.headers.authorization)) {
+      return { status: 401, body: "the admin port asks for its token: Authorization: Bearer ...\n" };
     }
     const url = new URL(request.url ?? "/", "http://admin.invalid");
     if (request.method === "GET" || request.method === "HEAD") return read(view, url.pathname);
@@ -30,13 +45,25 @@ export function adminReply(view: AdminView, allowedHost: string): (request: Inco
   };
 }
 
-function read(view: AdminView, path: string): Reply {
-  if (path === "/config_dump") return json(view.configDump());
-  if (path === "/keys") return json(view.keys());
-  return { status: 404, body: "here are: /config_dump, /keys; POST /logging?level=, /quitquitquit\n" };
+/** A token that cannot be read admits nobody. */
+export function admits(token: Pick<Key, "current"> | undefined, authorization: string | undefined): boolean {
+  if (!token) return true;
+  const presented = /^Bearer +(.+)$/i.exec(authorization ?? "")?.[1];
+  return presented !== undefined && versionNow(token)?.secret.matches(presented.trim()) === true;
 }
 
-function change(view: AdminView, url: URL): Reply {
+async function read(view: AdminView, path: string): Promise<Reply> {
+  if (path === "/config_dump") return json(view.configDump());
+  if (path === "/config/status") return json(view.configStatus());
+  if (path === "/keys") return json(await view.keys());
+  return { status: 404, body: HERE };
+}
+
+async function change(view: AdminView, url: URL): Promise<Reply> {
+  if (url.pathname === "/config/reload") {
+    const outcome = await view.reload();
+    return { ...json(outcome), status: outcome.state === "rejected" ? 409 : 200 };
+  }
   if (url.pathname === "/quitquitquit") {
     view.quit();
     return { status: 200, body: "draining\n" };

@@ -7,3 +7,6 @@ export function threadCount(wanted: number | undefined): number {
   if (platform() !== "linux") return 1;
   return wanted ?? availableParallelism();
 }
+
+/** Whether a port may be opened beside another of ours: a bind that moves to another address is not closed in between. */
+export const sharesPorts = platform() === "linux";

@@ -1,64 +1,134 @@
-/** Every credential of a config, each once, with the name that logs and metrics give it. */
-import type { BackendAuth, KeyReference, Location, Path } from "@keybearer/config";
+/** Every credential of a config, each once, with the names that logs and metrics give its keys. */
+import type {
+  BackendAuth,
+  KeyReference,
+  KeyPolicy,
+  KeyStrategy,
+  Location,
+  OwnKeys,
+  Path,
+  PlacedKey,
+  PoolKey,
+} from "@keybearer/config";
 import type { CredentialDefinition, CredentialEntry } from "@keybearer/proxy";
 
-export type CredentialRequest =
-  | {
-      readonly kind: "key";
-      readonly id: string;
-      readonly name: string;
-      readonly path: Path;
-      readonly reference: KeyReference;
-    }
-  | {
-      readonly kind: "passthrough";
-      readonly id: string;
-      readonly name: string;
-      readonly path: Path;
-      readonly from: Location | undefined;
-    };
+/** One key, as it is to be opened. */
+export interface KeyRequest {
+  readonly id: string;
+  readonly name: string;
+  readonly path: Path;
+  readonly reference: KeyReference;
+  readonly policy: KeyPolicy;
+  readonly previous: KeyReference | undefined;
+}
+
+/** One of several keys that stand in for each other. */
+export interface RingMember
+  extends KeyRequest, Partial<Pick<PoolKey, "weight" | "models" | "scope" | "maxConcurrent" | "requestsPerMinute">> {}
+
+/** Keys of ours, of which a request gets one. */
+export interface KeyringRequest {
+  readonly kind: "keyring";
+  readonly id: string;
+  readonly strategy: KeyStrategy;
+  readonly keys: readonly RingMember[];
+}
+
+/** The caller's own token. */
+export interface PassthroughRequest {
+  readonly kind: "passthrough";
+  readonly id: string;
+  readonly name: string;
+  readonly path: Path;
+  readonly from: Location | undefined;
+  /** Id of the keyring for a caller who sent none. */
+  readonly otherwise: string | undefined;
+}
+
+export type CredentialRequest = KeyringRequest | PassthroughRequest;
 
 export class CredentialTable {
   readonly requests: CredentialRequest[] = [];
-  readonly #byPath = new Map<string, CredentialRequest>();
+  readonly #byId = new Map<string, CredentialRequest>();
   readonly #timesUsed = new Map<string, number>();
 
   /** `name` is what its backend or route is called; one that is taken gets `#2`. A route's key for two backends is one key. */
-  define({ key, passthrough, credentials, allowCleartext }: BackendAuth, name: string): CredentialDefinition {
+  define(
+    { path, key, pool, passthrough, credentials, allowCleartext }: BackendAuth,
+    name: string,
+  ): CredentialDefinition {
     const entries: CredentialEntry[] = [];
-    if (key) entries.push({ id: this.#key(key.reference, name), location: key.location });
+    const own = this.#ownKeys({ key, pool }, path, name);
+    if (own !== undefined) entries.push({ id: own, location: key?.location ?? pool?.location });
     if (passthrough) {
-      const { path, from, location } = passthrough;
-      const request = this.#once(path, () => ({
+      const { path: place, from, location, otherwise } = passthrough;
+      const id = this.#once(`passthrough:${idOf(place)}`, (id) => ({
         kind: "passthrough",
-        id: `passthrough:${idOf(path)}`,
+        id,
         name: this.#unique(name),
-        path,
+        path: place,
         from,
+        otherwise: otherwise && this.#ownKeys(otherwise, otherwise.path, `${name}/otherwise`),
       }));
-      entries.push({ id: request.id, location, from });
+      entries.push({ id, location, from });
     }
-    for (const { reference, location } of credentials) entries.push({ id: this.#key(reference, name), location });
+    for (const credential of credentials)
+      entries.push({ id: this.#ring([credential], "ordered", credential.path, name), location: credential.location });
     return { entries, allowCleartext };
   }
 
   get(id: string): CredentialRequest | undefined {
-    return this.requests.find((request) => request.id === id);
+    return this.#byId.get(id);
   }
 
-  #key(reference: KeyReference, name: string): string {
-    const { path } = reference;
-    return this.#once(path, () => ({ kind: "key", id: `key:${idOf(path)}`, name: this.#unique(name), path, reference }))
-      .id;
+  /** Whether an anonymous caller spends a key of ours there. */
+  isOwn(id: string): boolean {
+    const request = this.#byId.get(id);
+    return request?.kind === "keyring" || request?.otherwise !== undefined;
   }
 
-  #once(path: Path, make: () => CredentialRequest): CredentialRequest {
-    const known = this.#byPath.get(idOf(path));
-    if (known) return known;
-    const request = make();
-    this.#byPath.set(idOf(path), request);
+  #ownKeys({ key, pool }: OwnKeys, path: Path, name: string): string | undefined {
+    if (key) return this.#ring([key], "ordered", path, name);
+    return pool && this.#ring(pool.keys, pool.strategy, pool.path, name);
+  }
+
+  #ring(keys: readonly (PlacedKey | PoolKey)[], strategy: KeyStrategy, path: Path, name: string): string {
+    return this.#once(`keys:${idOf(path)}`, (id) => ({
+      kind: "keyring",
+      id,
+      strategy,
+      keys: keys.map((key, index) =>
+        this.#member(key, `${id}/${index}`, keys.length === 1 ? name : poolName(key, index, name)),
+      ),
+    }));
+  }
+
+  #member(key: PlacedKey | PoolKey, id: string, name: string): RingMember {
+    const { reference, policy, previous } = key;
+    const limits = "weight" in key ? key : undefined;
+    return {
+      id,
+      name: this.#unique(name),
+      path: reference.path,
+      reference,
+      policy,
+      previous,
+      ...(limits && {
+        weight: limits.weight,
+        models: limits.models,
+        scope: limits.scope,
+        maxConcurrent: limits.maxConcurrent,
+        requestsPerMinute: limits.requestsPerMinute,
+      }),
+    };
+  }
+
+  #once(id: string, make: (id: string) => CredentialRequest): string {
+    if (this.#byId.has(id)) return id;
+    const request = make(id);
+    this.#byId.set(id, request);
     this.requests.push(request);
-    return request;
+    return id;
   }
 
   #unique(name: string): string {
@@ -66,6 +136,11 @@ export class CredentialTable {
     this.#timesUsed.set(name, times);
     return times === 1 ? name : `${name}#${times}`;
   }
+}
+
+/** What the pool calls it, else the backend's name with a number. */
+function poolName(key: PlacedKey | PoolKey, index: number, name: string): string {
+  return ("name" in key ? key.name : undefined) ?? `${name}-${index + 1}`;
 }
 
 function idOf(path: Path): string {

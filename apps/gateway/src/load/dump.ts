@@ -18,6 +18,7 @@ const SENSITIVE = new Set([
   "root",
   "sha256",
   "fingerprintKey",
+  "adminToken",
   "metadata",
 ]);
 

@@ -3,15 +3,21 @@ import { recogniseSecret } from "@keybearer/providers";
 import type { ConfigError, ConfigSource } from "@keybearer/config";
 import {
   createSeal,
+  handleIdentity,
+  openKey,
   SecretError,
   systemClock,
   type Env,
+  type HandleLease,
+  type HandlePool,
+  type Key,
+  type KeyPlace,
   type Notice,
-  type SecretHandle,
   type SecretSource,
+  type SecretVersion,
 } from "@keybearer/secrets";
 import type { ConfigText } from "../config-text.ts";
-import type { CredentialRequest } from "./credential-table.ts";
+import type { KeyRequest } from "./credential-table.ts";
 
 export interface OpenKeysOptions {
   readonly sources: readonly SecretSource[];
@@ -20,70 +26,115 @@ export interface OpenKeysOptions {
   readonly directories: readonly string[];
   readonly env: Env;
   readonly fingerprintKey: string | undefined;
-  readonly signal: AbortSignal;
+  /** Keys that an earlier config named too stay open, and keep their state. */
+  readonly pool: HandlePool<Key>;
+  /** Hears of failures, and of notices that come after the load. */
   readonly report: (error: unknown) => void;
-  /** The provider that a key goes to, by credential id. */
-  readonly providerOf: (id: string) => string | undefined;
+  readonly notice: (text: string) => void;
+  /** The provider that a key goes to. */
+  readonly providerOf: (request: KeyRequest) => string | undefined;
 }
 
 export interface OpenedKeys {
-  readonly handles: ReadonlyMap<string, SecretHandle>;
-  readonly errors: readonly ConfigError[];
+  readonly leases: ReadonlyMap<string, HandleLease<Key>>;
+  /** By id. */
+  readonly failures: ReadonlyMap<string, ConfigError>;
   readonly notices: readonly string[];
+  /** By id: what was said of a key at the load. */
+  readonly noticesOf: ReadonlyMap<string, readonly Notice[]>;
 }
 
 const AWAKE_MS = 60_000;
 
 /** All at once; one that cannot be read keeps no other waiting. */
-export async function openKeys(requests: readonly CredentialRequest[], options: OpenKeysOptions): Promise<OpenedKeys> {
-  const handles = new Map<string, SecretHandle>();
-  const errors: ConfigError[] = [];
+export async function openKeys(keys: readonly KeyRequest[], options: OpenKeysOptions): Promise<OpenedKeys> {
+  const leases = new Map<string, HandleLease<Key>>();
+  const failures = new Map<string, ConfigError>();
+  const noticesOf = new Map<string, Notice[]>(keys.map(({ id }) => [id, []]));
   const notices: string[] = [];
-  const keys = requests.filter((request) => request.kind === "key");
+  let isLoading = true;
   // A source's own timers keep no process alive: without this one, it would end while a named pipe is waited for.
   const awake = setInterval(() => undefined, AWAKE_MS);
   await Promise.all(
     keys.map(async (request) => {
-      const { id, path } = request;
-      const warn = (notice: Notice): void => void notices.push(noticeText(options.source, path, notice));
+      const warn = (notice: Notice): void => {
+        const text = noticeText(options.source, request.path, notice);
+        if (!isLoading) return options.notice(text);
+        notices.push(text);
+        noticesOf.get(request.id)?.push(notice);
+      };
       try {
-        const handle = await open(request, options, warn);
-        handles.set(id, handle);
-        warnOfForeignKey(handle, options.providerOf(id), warn);
+        const lease = await acquire(request, options, warn);
+        leases.set(request.id, lease);
+        warnOfForeignKey(versionNow(lease.handle), options.providerOf(request), warn);
       } catch (error) {
-        errors.push(placeError(error, request, options.source));
+        failures.set(request.id, placeError(error, request, options.source));
       }
     }),
   );
+  isLoading = false;
   clearInterval(awake);
-  return { handles, errors, notices };
+  return { leases, failures, notices, noticesOf };
 }
 
-function open(
-  { reference }: Extract<CredentialRequest, { kind: "key" }>,
-  { sources, directories, env, fingerprintKey, signal, report, text }: OpenKeysOptions,
+/** Undefined for a key that could not be read yet, or has expired. */
+export function versionNow(handle: Pick<Key, "current">): SecretVersion | undefined {
+  try {
+    return handle.current();
+  } catch (error) {
+    if (SecretError.is(error)) return undefined;
+    throw error;
+  }
+}
+
+function acquire(
+  request: KeyRequest,
+  options: OpenKeysOptions,
   warn: (notice: Notice) => void,
-): Promise<SecretHandle> {
+): Promise<HandleLease<Key>> {
+  const { reference, previous, policy } = request;
+  const { directories, fingerprintKey, pool } = options;
+  const places = [reference, previous].map((each) => each && [each.source, each.ref]);
+  return pool.acquire(handleIdentity(places, policy, directories, fingerprintKey), (signal) =>
+    openKey({
+      ...keyPlace(reference, signal, options, warn),
+      policy,
+      previous: previous && keyPlace(previous, signal, options, warn),
+    }),
+  );
+}
+
+function keyPlace(
+  reference: KeyRequest["reference"],
+  signal: AbortSignal,
+  { sources, directories, env, fingerprintKey, report, text }: OpenKeysOptions,
+  warn: (notice: Notice) => void,
+): KeyPlace {
   const source = sources.find(({ name }) => name === reference.source);
   if (!source) throw new TypeError(`no source is called ${reference.source}`);
-  return source.open(reference.ref, {
+  const context = {
     baseDirectories: directories,
     env,
     clock: systemClock,
     signal,
     report,
-    warn: (notice) =>
+    warn: (notice: Notice) =>
       warn(text.origin === "command line" && notice.code === "SECRET_INLINE" ? onCommandLine(notice) : notice),
     seal: createSeal({ source: reference.source, clock: systemClock, fingerprintKey }),
-  });
+  };
+  return { source, ref: reference.ref, context };
 }
 
 function onCommandLine(notice: Notice): Notice {
   return { ...notice, message: `${notice.message}; on the command line every user of this machine can see it` };
 }
 
-function warnOfForeignKey(handle: SecretHandle, provider: string | undefined, warn: (notice: Notice) => void): void {
-  const owner = recogniseSecret(handle.current().secret);
+function warnOfForeignKey(
+  version: SecretVersion | undefined,
+  provider: string | undefined,
+  warn: (notice: Notice) => void,
+): void {
+  const owner = version && recogniseSecret(version.secret);
   if (provider === undefined || owner === undefined || owner === provider) return;
   warn({ code: "KEY_OF_ANOTHER_PROVIDER", message: `this looks like a key of ${owner}, and goes to ${provider}` });
 }
@@ -91,7 +142,7 @@ function warnOfForeignKey(handle: SecretHandle, provider: string | undefined, wa
 /** As vendors' keys begin. Somebody may have written one where a path is wanted, and what was found names the path. */
 const KEY_LIKE = /(?<![\w-])(?:sk|pk|gsk|xai|pplx|hf|nvapi)[-_][\w+=.-]{16,}/g;
 
-function placeError(error: unknown, { path }: CredentialRequest, source: ConfigSource): ConfigError {
+function placeError(error: unknown, { path }: KeyRequest, source: ConfigSource): ConfigError {
   if (SecretError.is(error)) {
     const { code, message, found, fix } = error;
     return source.error(path, { code, message, found: found?.replaceAll(KEY_LIKE, "<a key?>"), fix, cause: error });
@@ -104,7 +155,7 @@ function placeError(error: unknown, { path }: CredentialRequest, source: ConfigS
   });
 }
 
-function noticeText(source: ConfigSource, path: CredentialRequest["path"], { code, message, fix }: Notice): string {
+function noticeText(source: ConfigSource, path: KeyRequest["path"], { code, message, fix }: Notice): string {
   const line = source.notice(path, { code, message });
   return fix === undefined ? line : `${line}\n      fix    ${fix}`;
 }

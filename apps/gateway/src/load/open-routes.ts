@@ -11,7 +11,7 @@ export function isOpenToAll(
   { credentials }: Pick<TranslationContext, "credentials">,
 ): boolean {
   if (policies.directResponse || policies.apiKey?.mode === "strict") return false;
-  return backends.some(({ credential }) => credential?.entries.some(({ id }) => credentials.get(id)?.kind === "key"));
+  return backends.some(({ credential }) => credential?.entries.some(({ id }) => credentials.isOwn(id)));
 }
 
 /** The bind as it is, or on loopback with a notice that says why and how to open it. */

@@ -1,7 +1,6 @@
 /** A config, as agentgateway writes it, made into what the data plane is told: every level of policy resolved. */
 import type {
   AiBackend,
-  Backend,
   BackendPolicies,
   Bind,
   Config,
@@ -53,7 +52,7 @@ export function translate(config: Config, source: ConfigSource, tlsFiles: TlsFil
   };
   const binds = config.binds.map((bind, index) => translateBind(bind, index, context));
   return {
-    definition: { binds },
+    definition: { binds, keyHeader: config.config.keyHeader },
     credentials: context.credentials.requests,
     errors: context.errors,
     notices: context.notices,
@@ -86,7 +85,11 @@ function translateListener(
 function translateRoute(route: Route, defaultName: string, context: TranslationContext): RouteDefinition {
   const name = route.name ?? defaultName;
   const { hostnames, matches } = route;
-  const backends = route.backends.map((backend) => translateBackend(backend, route, context));
+  const backends = route.backends.flatMap((backend) => {
+    if (!("groups" in backend)) return [translateBackend(backend, route, context)];
+    context.errors.push(groupsError(backend.path, context));
+    return [];
+  });
   const policies = translatePolicies(route);
   return {
     name,
@@ -95,6 +98,14 @@ function translateRoute(route: Route, defaultName: string, context: TranslationC
     backends,
     policies: { ...policies, refuseCrossSite: isOpenToAll({ policies, backends }, context) },
   };
+}
+
+function groupsError(path: Path, { source }: TranslationContext): ConfigError {
+  return source.error([...path, "ai", "groups"], {
+    code: "CONFIG_NOT_SUPPORTED",
+    message: "'groups' is not supported yet",
+    fix: "for several keys of one provider: backendAuth: { keys: [...] }",
+  });
 }
 
 function translatePolicies({ policies }: Route): RoutePolicies {
@@ -114,7 +125,11 @@ function translatePolicies({ policies }: Route): RoutePolicies {
   };
 }
 
-function translateBackend(backend: Backend, route: Route, context: TranslationContext): BackendDefinition {
+function translateBackend(
+  backend: AiBackend | HostBackend,
+  route: Route,
+  context: TranslationContext,
+): BackendDefinition {
   const levels = levelsOf(backend, route);
   const inner = levels.slice(0, -1);
   const auth = innermost(levels, "backendAuth");

@@ -1,21 +1,16 @@
-/** What a serving thread runs: compiles the definition, listens, serves, and reports to the control plane by message. */
+/** What a serving thread runs: compiles definitions, listens, serves, and reports to the control plane by message. */
 import type { MessagePort } from "node:worker_threads";
-import { compileSnapshot, createProxy, createUpstreams, type Observer, type Proxy } from "@keybearer/proxy";
-import type { Credential } from "@keybearer/secrets";
-import {
-  accessLogLine,
-  createLineBuffer,
-  createLog,
-  createRegistry,
-  createRequestMetrics,
-  type LineBuffer,
-  type Log,
-  type Registry,
-} from "@keybearer/telemetry";
+import { openKeyState, type KeyState } from "@keybearer/keyring";
+import { compileSnapshot, createProxy, createUpstreams, type BindDefinition, type Proxy } from "@keybearer/proxy";
+import { createLineBuffer, createLog, createRegistry, type LineBuffer, type Log } from "@keybearer/telemetry";
 import { systemCode } from "../errors.ts";
 import { providers } from "../implementations.ts";
-import { createCredentials, type Credentials } from "./credentials.ts";
-import type { FromPlane, Logging, StartMessage, ToPlane } from "./messages.ts";
+import { createCredentials } from "./credentials.ts";
+import { Generation, Generations } from "./generations.ts";
+import type { FromPlane, PrepareMessage, StartMessage, ToPlane } from "./messages.ts";
+import { createObserver } from "./observer.ts";
+import { PortFailure, Ports } from "./ports.ts";
+import { Renewals } from "./renewals.ts";
 
 const FLUSH_MS = 100;
 const FLUSH_BYTES = 64 * 1024;
@@ -30,76 +25,169 @@ export function runDataPlane(port: Pick<MessagePort, "on" | "postMessage" | "clo
   });
 }
 
+interface Serving {
+  readonly generations: Generations;
+  readonly proxy: Proxy;
+  readonly ports: Ports;
+}
+
 class Plane {
   readonly #port: Pick<MessagePort, "postMessage" | "close">;
-  readonly #registry: Registry = createRegistry();
-  readonly #credentials: Credentials;
+  readonly #start: StartMessage;
+  readonly #registry = createRegistry();
   readonly #upstreams = createUpstreams();
   readonly #access: LineBuffer;
   readonly #log: Log;
   readonly #metricsTimer: NodeJS.Timeout;
-  #proxy: Proxy | undefined;
+  readonly #keyState: KeyState;
+  readonly #renewals: Renewals;
+  /** Undefined: it could not start. */
+  readonly #serving: Serving | undefined;
+  /** Ports are opened and closed by one message after the other. */
+  #turn: Promise<void>;
 
   constructor(port: Pick<MessagePort, "postMessage" | "close">, start: StartMessage) {
     this.#port = port;
-    this.#credentials = createCredentials(start.credentials, start.fingerprintKey);
+    this.#start = start;
     this.#access = createLineBuffer({
       write: (text) => this.#send({ type: "access", text }),
       flushMs: FLUSH_MS,
       maxBytes: FLUSH_BYTES,
     });
     this.#log = createLog({ ...start.logging, write: (text) => this.#send({ type: "log", text }) });
+    this.#keyState = openKeyState(start.keyState, start.worker);
+    this.#renewals = new Renewals((question) => this.#send({ type: "renew", ...question }));
     this.#metricsTimer = setInterval(() => this.#sendMetrics(), METRICS_MS).unref();
-    void this.#listen(start, (id) => this.#credentials.get(id));
-  }
-
-  receive(message: Exclude<ToPlane, StartMessage>): void {
-    if (message.type === "key") this.#credentials.update(message.id, message.version);
-    else if (message.type === "level") this.#log.level = message.level;
-    else if (message.type === "flush") this.#flush();
-    else void this.#drain(message.deadlineMs);
-  }
-
-  async #listen(
-    { definition, ports, reusePort, logging }: StartMessage,
-    credential: (id: string) => Credential | undefined,
-  ): Promise<void> {
-    let bindName: string | undefined;
     try {
-      const snapshot = compileSnapshot(definition, { providers, credential, upstreams: this.#upstreams });
-      this.#proxy = createProxy({ snapshot, observer: this.#observer(logging) });
-      const listening: Record<string, number> = {};
-      for (const bind of definition.binds) {
-        bindName = bind.name;
-        const server = await this.#proxy.listen(bind, { reusePort, port: ports[bind.name] ?? bind.port });
-        listening[bind.name] = server.port;
-      }
-      this.#send({ type: "listening", ports: listening });
+      this.#serving = this.#begin();
+      this.#turn = this.#listen(this.#serving);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      // In the caller's own thread, nothing else would give back the ports that it did get.
-      await this.#stop(0);
-      this.#send({ type: "failed", bind: bindName, code: systemCode(error), message });
+      this.#turn = this.#fail(error);
     }
   }
 
-  #observer({ format }: Logging): Observer {
-    const metrics = createRequestMetrics(this.#registry);
-    const log = this.#log;
-    const access = this.#access;
-    return {
-      finished(record) {
-        access.add(accessLogLine(record, format));
-        metrics.record(record);
-      },
-      connectionOpened: (bind) => metrics.connectionOpened(bind),
-      connectionClosed: (bind) => metrics.connectionClosed(bind),
-      get debugEnabled() {
-        return log.enabled("debug");
-      },
-      debug: (message, facts) => log.debug(message, facts),
-      fault: (error, requestId) => log.error("a fault inside the gateway", { error, "request.id": requestId }),
+  receive(message: Exclude<ToPlane, StartMessage>): void {
+    switch (message.type) {
+      case "key":
+        this.#serving?.generations.get(message.epoch)?.credentials.update(message);
+        return;
+      case "renewed":
+        this.#renewals.answered(message);
+        return;
+      case "level":
+        this.#log.level = message.level;
+        return;
+      case "flush":
+        this.#sendMetrics();
+        this.#send({ type: "flushed" });
+        return;
+      case "prepare":
+        this.#prepare(message);
+        return;
+      case "commit":
+        this.#turn = this.#turn.then(() => this.#commit(message));
+        return;
+      case "abandon":
+        this.#turn = this.#turn.then(() => this.#abandon(message.epoch));
+        return;
+      case "drain":
+        this.#turn = this.#turn.then(() => this.#drain(message.deadlineMs));
+    }
+  }
+
+  #begin(): Serving {
+    const { epochs, logging, reusePort } = this.#start;
+    const first = this.#compile(this.#start);
+    const generations = new Generations(epochs, first);
+    const proxy = createProxy({
+      snapshot: first.snapshot,
+      replayBudgetBytes: this.#start.replayBudgetBytes,
+      current: (bind) => generations.serving(bind),
+      observer: createObserver({ registry: this.#registry, access: this.#access, log: this.#log, ...logging }),
+    });
+    return { generations, proxy, ports: new Ports(proxy, reusePort) };
+  }
+
+  #compile({ epoch, definition, credentials: records }: StartMessage | PrepareMessage): Generation {
+    const { fingerprintKey, minimumHealthy } = this.#start;
+    const credentials = createCredentials(records, {
+      fingerprintKey,
+      minimumHealthy,
+      state: this.#keyState,
+      renew: (id, rejected) => this.#renewals.ask(epoch, id, rejected),
+      alert: (alert) => this.#send({ type: "alert", alert }),
+    });
+    const snapshot = compileSnapshot(definition, {
+      providers,
+      credential: (id) => credentials.get(id),
+      upstreams: this.#upstreams,
+    });
+    return new Generation(epoch, snapshot, credentials);
+  }
+
+  async #listen({ ports }: Serving): Promise<void> {
+    const { definition, ports: chosen } = this.#start;
+    try {
+      const listening = await ports.add(definition.binds, chosen, Promise.resolve());
+      void ports.keep(definition.binds, 0);
+      this.#send({ type: "listening", ports: listening });
+    } catch (error) {
+      await this.#fail(error);
+    }
+  }
+
+  async #fail(error: unknown): Promise<void> {
+    // In the caller's own thread, nothing else would give back the ports that it did get.
+    await this.#stop(0);
+    this.#send({ type: "failed", ...reasonOf(error) });
+  }
+
+  /** Compiled at once, so that new versions of its keys find it; its ports when their turn comes. */
+  #prepare(message: PrepareMessage): void {
+    const { epoch, definition, ports: chosen } = message;
+    const serving = this.#serving;
+    if (!serving) return;
+    const refuse = (error: unknown): void => {
+      serving.generations.drop(epoch);
+      this.#send({ type: "refused", epoch, ...reasonOf(error) });
     };
+    try {
+      serving.generations.add(this.#compile(message));
+    } catch (error) {
+      refuse(error);
+      return;
+    }
+    const opened = serving.generations.get(epoch)?.opened.promise ?? Promise.resolve();
+    const open = async (): Promise<void> => {
+      try {
+        const ports = await serving.ports.add(definition.binds, chosen, opened);
+        this.#send({ type: "prepared", epoch, ports });
+      } catch (error) {
+        refuse(error);
+      }
+    };
+    this.#turn = this.#turn.then(open);
+  }
+
+  #commit({ epoch, deadlineMs }: Extract<ToPlane, { type: "commit" }>): void {
+    const { generations, ports } = this.#serving ?? {};
+    const next = generations?.get(epoch);
+    if (!generations || !ports || !next) return;
+    const before = generations.commit(epoch);
+    const drained = ports.keep(bindsOf(next), deadlineMs);
+    this.#send({ type: "committed", epoch });
+    const retire = async (generation: Generation): Promise<void> => {
+      await Promise.all([drained, generation.untilIdle()]);
+      generations.left(generation);
+      this.#send({ type: "retired", epoch: generation.epoch });
+    };
+    for (const generation of before) void retire(generation);
+  }
+
+  async #abandon(epoch: number): Promise<void> {
+    await this.#serving?.ports.undo();
+    this.#serving?.generations.drop(epoch);
+    this.#send({ type: "retired", epoch });
   }
 
   async #drain(deadlineMs: number): Promise<void> {
@@ -110,15 +198,11 @@ class Plane {
   }
 
   async #stop(deadlineMs: number): Promise<void> {
-    await this.#proxy?.close(deadlineMs);
+    await this.#serving?.ports.undo();
+    await this.#serving?.proxy.close(deadlineMs);
     await this.#upstreams.close();
     clearInterval(this.#metricsTimer);
     this.#access.close();
-  }
-
-  #flush(): void {
-    this.#sendMetrics();
-    this.#send({ type: "flushed" });
   }
 
   #sendMetrics(): void {
@@ -128,4 +212,13 @@ class Plane {
   #send(message: FromPlane): void {
     this.#port.postMessage(message);
   }
+}
+
+function bindsOf({ snapshot }: Generation): BindDefinition[] {
+  return [...snapshot.binds.values()].map(({ definition }) => definition);
+}
+
+function reasonOf(error: unknown): { bind: string | undefined; code: string | undefined; message: string } {
+  const { bind, cause } = error instanceof PortFailure ? error : { bind: undefined, cause: error };
+  return { bind, code: systemCode(cause), message: error instanceof Error ? error.message : String(error) };
 }

@@ -1,29 +1,73 @@
 /** What the control plane and the threads that serve say to each other. Plain data, cloneable. */
+import type { KeyAlert, Strategy } from "@keybearer/keyring";
 import type { Location } from "@keybearer/providers";
 import type { GatewayDefinition } from "@keybearer/proxy";
 import type { LogFormat, LogLevel, MetricsDelta } from "@keybearer/telemetry";
 import type { OpenVersion } from "../key-channel.ts";
 
+/** A key's versions, as they are now. Undefined: none could be read, or the last one must not be used any more. */
+export interface KeyUpdate {
+  readonly id: string;
+  readonly version: OpenVersion | undefined;
+  /** The one before, while it may still be needed. */
+  readonly previous: OpenVersion | undefined;
+}
+
+export interface KeyRecord extends KeyUpdate {
+  readonly name: string;
+  readonly source: string;
+  readonly weight?: number | undefined;
+  readonly models?: readonly string[] | undefined;
+  readonly scope?: string | undefined;
+  readonly maxConcurrent?: number | undefined;
+  readonly requestsPerMinute?: number | undefined;
+  /** Its place in the shared state, and its scope's. */
+  readonly slot: number;
+  readonly scopeSlot: number | undefined;
+}
+
 /** A credential's entry in the table that a definition refers to by id. */
 export type CredentialRecord =
+  | { readonly kind: "keyring"; readonly id: string; readonly strategy: Strategy; readonly keys: readonly KeyRecord[] }
   | {
-      readonly kind: "key";
+      readonly kind: "passthrough";
       readonly id: string;
       readonly name: string;
-      readonly source: string;
-      readonly version: OpenVersion;
-    }
-  | { readonly kind: "passthrough"; readonly id: string; readonly name: string; readonly from: Location | undefined };
+      readonly from: Location | undefined;
+      /** Id of the keyring for a caller who sent no token. */
+      readonly otherwise: string | undefined;
+    };
 
 export interface StartMessage {
   readonly type: "start";
+  /** Counts the definitions of this gateway. */
+  readonly epoch: number;
+  /** One cell, shared by all threads: the epoch from which a request that begins now is served. */
+  readonly epochs: Int32Array;
   readonly definition: GatewayDefinition;
   readonly credentials: readonly CredentialRecord[];
   readonly fingerprintKey: string | undefined;
+  /** Where all threads note how the keys fare. */
+  readonly keyState: SharedArrayBuffer;
+  /** This thread's column in it. */
+  readonly worker: number;
+  /** An alert is raised when fewer keys of a ring are well. */
+  readonly minimumHealthy: number;
+  readonly replayBudgetBytes: number;
   /** By bind name: the ports that the main thread found free. */
   readonly ports: Readonly<Record<string, number>>;
   readonly reusePort: boolean;
   readonly logging: Logging;
+}
+
+/** Compile this and open its new ports; answered `prepared` or `refused`. Nothing is served from it before the cell says so. */
+export interface PrepareMessage {
+  readonly type: "prepare";
+  readonly epoch: number;
+  readonly definition: GatewayDefinition;
+  readonly credentials: readonly CredentialRecord[];
+  /** By bind name, of new binds: the ports that the main thread found free. */
+  readonly ports: Readonly<Record<string, number>>;
 }
 
 export interface Logging {
@@ -33,8 +77,15 @@ export interface Logging {
 
 export type ToPlane =
   | StartMessage
-  /** A newer version of the key with this id. */
-  | { readonly type: "key"; readonly id: string; readonly version: OpenVersion }
+  | PrepareMessage
+  /** The cell has this epoch now: ports that it has not are drained. Answered `committed` when they take no more. */
+  | { readonly type: "commit"; readonly epoch: number; readonly deadlineMs: number }
+  /** The cell will never have this epoch. Answered `retired`. */
+  | { readonly type: "abandon"; readonly epoch: number }
+  /** News of the key with this id in this epoch's definition. */
+  | ({ readonly type: "key"; readonly epoch: number } & KeyUpdate)
+  /** The source was read again for this question, after any newer version was sent. */
+  | { readonly type: "renewed"; readonly question: number; readonly isNewer: boolean }
   | { readonly type: "level"; readonly level: LogLevel }
   /** Asks for a metrics message, and `flushed` after it. */
   | { readonly type: "flush" }
@@ -48,10 +99,31 @@ export type FromPlane =
       readonly code: string | undefined;
       readonly message: string;
     }
+  /** By bind name: the ports of new binds. */
+  | { readonly type: "prepared"; readonly epoch: number; readonly ports: Readonly<Record<string, number>> }
+  | {
+      readonly type: "refused";
+      readonly epoch: number;
+      readonly bind: string | undefined;
+      readonly code: string | undefined;
+      readonly message: string;
+    }
+  | { readonly type: "committed"; readonly epoch: number }
+  /** Nothing runs on this epoch's definition any more. */
+  | { readonly type: "retired"; readonly epoch: number }
   /** Lines of the access log, whole. */
   | { readonly type: "access"; readonly text: string }
   /** Lines for people, whole. */
   | { readonly type: "log"; readonly text: string }
   | { readonly type: "metrics"; readonly delta: MetricsDelta }
+  /** A provider refused this version: is there a newer one? Answered `renewed`. */
+  | {
+      readonly type: "renew";
+      readonly question: number;
+      readonly epoch: number;
+      readonly id: string;
+      readonly rejected: number | undefined;
+    }
+  | { readonly type: "alert"; readonly alert: KeyAlert }
   | { readonly type: "flushed" }
   | { readonly type: "drained" };

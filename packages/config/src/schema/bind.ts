@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { isListenHost } from "../addresses.ts";
 import type { Bind, Listener, Route } from "../config.ts";
+import type { KeyPolicy } from "../key-config.ts";
 import type { Path } from "../errors.ts";
 import { message } from "../problem.ts";
 import { type backendSchema, buildBackend } from "./backend.ts";
@@ -103,28 +104,32 @@ type GivenBind = v.InferOutput<ReturnType<typeof bindSchema>>;
 type GivenListener = GivenBind["listeners"][number];
 type GivenRoute = GivenListener["routes"][number];
 
-export function buildBind(given: GivenBind, path: Path): Bind {
-  const listeners = given.listeners.map((listener, index) => buildListener(listener, [...path, "listeners", index]));
+export function buildBind(given: GivenBind, path: Path, defaults: KeyPolicy): Bind {
+  const listeners = given.listeners.map((listener, index) =>
+    buildListener(listener, [...path, "listeners", index], defaults),
+  );
   return { path, port: given.port, address: given.address, listeners };
 }
 
-function buildListener(given: GivenListener, path: Path): Listener {
+function buildListener(given: GivenListener, path: Path, defaults: KeyPolicy): Listener {
   return {
     path,
     name: given.name,
     hostname: given.hostname === "*" ? undefined : given.hostname,
     protocol: "HTTP",
-    routes: given.routes.map((route, index) => buildRoute(route, [...path, "routes", index])),
+    routes: given.routes.map((route, index) => buildRoute(route, [...path, "routes", index], defaults)),
   };
 }
 
-function buildRoute(given: GivenRoute, path: Path): Route {
+function buildRoute(given: GivenRoute, path: Path, defaults: KeyPolicy): Route {
   return {
     path,
     name: given.name,
     hostnames: given.hostnames ?? [],
     matches: (given.matches ?? [{}]).map(buildMatch),
-    policies: buildRoutePolicies(given.policies, [...path, "policies"]),
-    backends: (given.backends ?? []).map((backend, index) => buildBackend(backend, [...path, "backends", index])),
+    policies: buildRoutePolicies(given.policies, [...path, "policies"], defaults),
+    backends: (given.backends ?? []).map((backend, index) =>
+      buildBackend(backend, [...path, "backends", index], defaults),
+    ),
   };
 }

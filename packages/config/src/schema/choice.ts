@@ -10,23 +10,35 @@ export function oneOf<Entries extends v.ObjectEntries>(entries: Entries, notes: 
 }
 
 /** Complains about none and about every one after the first; the map may have other fields besides. */
-export function exactlyOne<Output extends object>(names: readonly string[]) {
+export function exactlyOne<Output extends object>(
+  names: readonly string[],
+  isChoice: (name: string) => boolean = (name) => names.includes(name),
+) {
   return v.rawCheck<Output>(({ dataset, addIssue }) => {
-    const value: unknown = dataset.value;
-    if (typeof value !== "object" || value === null) return;
-    const given = Object.keys(value).filter((name) => names.includes(name));
-    if (given.length === 0) {
+    const given = namesIn(dataset.value).filter(isChoice);
+    if (given.length === 0 && typeof dataset.value === "object") {
       const text = names.length === 1 ? `'${names.join("")}' is missing` : `expected one of ${names.join(", ")}`;
       addIssue({ message: message("CONFIG_MISSING_FIELD", text) });
     }
-    const [first, ...more] = given;
-    for (const name of more) {
-      addIssue({
-        message: message("CONFIG_CONFLICT", `'${name}' stands beside '${first}'`, `keep one of ${given.join(", ")}`),
-        path: fieldPath(name),
-      });
-    }
+    for (const { name, text } of conflicts(given)) addIssue({ message: text, path: fieldPath(name) });
   });
+}
+
+/** Complains about every one after the first. */
+export function atMostOne<Output extends object>(names: readonly string[]) {
+  return v.rawCheck<Output>(({ dataset, addIssue }) => {
+    const given = namesIn(dataset.value).filter((name) => names.includes(name));
+    for (const { name, text } of conflicts(given)) addIssue({ message: text, path: fieldPath(name) });
+  });
+}
+
+function namesIn(value: unknown): readonly string[] {
+  return typeof value === "object" && value !== null ? Object.keys(value) : [];
+}
+
+function conflicts([first, ...more]: readonly string[]) {
+  const fix = `keep one of ${[first, ...more].join(", ")}`;
+  return more.map((name) => ({ name, text: message("CONFIG_CONFLICT", `'${name}' stands beside '${first}'`, fix) }));
 }
 
 /** Path of an issue that is about one field of the map at hand: its name is pointed at. */

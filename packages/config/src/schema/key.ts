@@ -1,110 +1,110 @@
-/** References to keys: `"$NAME"`, `{ file: key.txt }`, `{ value: ..., location: ... }`. Which words there are, the sources say. */
+/** A key with all that belongs to it: `"$NAME"`, `{ file: key.txt }`, `{ value: ..., location: ..., previous: ... }`. */
 import * as v from "valibot";
-import type { KeyReference, PlacedKey } from "../config.ts";
+import type { KeyPolicy, PlacedKey } from "../key-config.ts";
 import type { Path } from "../errors.ts";
+import { isMap } from "../kind.ts";
 import { message } from "../problem.ts";
-import { suggest } from "../suggest.ts";
 import { exactlyOne, fieldPath } from "./choice.ts";
+import { type GivenPolicy, mergePolicy, policyEntries } from "./key-policy.ts";
 import { buildOptionalLocation, locationSchema } from "./location.ts";
-import { described, fields, may, type Notes } from "./notes.ts";
-import { fromStandard, type StandardSchema } from "./standard.ts";
+import { may } from "./notes.ts";
+import {
+  buildReference,
+  type GivenReference,
+  misplacedBesideWord,
+  namesBesideValue,
+  quoteIt,
+  referenceSchema,
+  type SourceParts,
+  type SourceWords,
+  sourceWords,
+  valueForm,
+} from "./reference.ts";
 
-/** What this package needs of a key source. `@keybearer/secrets`' SecretSource is one. */
-export interface KeySourceSchema {
-  /** The word in YAML: `key: { <name>: ... }`. */
-  readonly name: string;
-  /** What stands below the word. valibot, or any Standard Schema that answers at once. */
-  readonly schema: StandardSchema;
-  /** Claims a bare string. */
-  scalar?(text: string): unknown;
+export interface GivenKey {
+  readonly reference: GivenReference;
+  readonly previous: GivenReference | undefined;
+  readonly location: v.InferOutput<typeof locationSchema> | undefined;
+  readonly policy: GivenPolicy;
+  /** Not in the `{ value: ... }` form. */
+  readonly isBare: boolean;
 }
 
-/** A reference, with the path from where it is written to where it stands. */
-export interface GivenReference {
-  readonly source: string;
-  readonly ref: unknown;
-  readonly below: Path;
+export interface KeySchemas {
+  /** A key with all that belongs to it. */
+  readonly key: v.GenericSchema<unknown, GivenKey>;
+  /** The same where its place is said beside it. */
+  readonly unplaced: v.GenericSchema<unknown, GivenKey>;
+  /** A secret of our own, which goes nowhere and has no predecessor. */
+  readonly token: v.GenericSchema<unknown, GivenReference>;
 }
 
-export type GivenKey = v.InferOutput<ReturnType<typeof keySchemas>["key"]>;
-
-/** `reference` is a key alone; `key` is that, or the `{ value, location }` form around it. */
-export function keySchemas(sources: readonly KeySourceSchema[]) {
-  const names = sources.map(({ name }) => name);
-  const entries = Object.fromEntries(
-    sources.map(({ name, schema }) => [name, described(fromStandard(schema), `From the source \`${name}\`.`)]),
-  ) satisfies v.ObjectEntries;
-  const bare = v.pipe(v.string(), claim(sources));
-  const reference = v.union([bare, v.pipe(chosenOf(entries, names), v.transform(toReference))], quoteIt);
-  const entriesWithValue = {
-    ...entries,
-    value: may(reference, "The key, where a location stands beside it."),
-    location: may(locationSchema, "Where the key goes; by default where the provider wants it."),
+export function keySchemas(parts: SourceParts): KeySchemas {
+  const words = sourceWords(parts);
+  const reference = referenceSchema(words);
+  const entries = {
+    ...words.entries,
+    value: may(reference, "The key, where something stands beside it."),
+    previous: may(reference, "The key before this one, to fall back on while `overlap` lasts."),
+    ...policyEntries,
   };
-  const wrapped = v.pipe(
-    fields(entriesWithValue, { exactlyOne: [...names, "value"] }),
-    exactlyOne([...names, "value"]),
-    v.rawCheck(({ dataset, addIssue }) => {
-      if (!dataset.typed || dataset.value.location === undefined || dataset.value.value !== undefined) return;
-      const text = message("CONFIG_MISPLACED_FIELD", "'location' has no effect beside this", valueForm);
-      addIssue({ message: text, path: fieldPath("location") });
-    }),
-    v.transform(({ value, location, ...words }) => {
-      if (value === undefined) return { isBare: true, location, ...toReference(words) };
-      return { isBare: false, location, ...value, below: ["value", ...value.below] };
-    }),
-  );
+  const location = may(locationSchema, "Where the key goes; by default where the provider wants it.");
+  const notes = { exactlyOne: [...words.names, "value"], misplaced: misplacedBesideWord };
+  const isChoice = (name: string) => name === "value" || words.isWord(name);
+
   const text = v.pipe(
-    bare,
-    v.transform((found) => ({ isBare: true, location: undefined, ...found })),
+    words.bare,
+    v.transform((found): GivenKey => ({ ...noMore, reference: found, isBare: true })),
   );
-  return { reference, key: v.union([text, wrapped], quoteIt) };
+  const form = (map: v.GenericSchema<unknown, GivenMap>) => {
+    const choice = exactlyOne<GivenMap>(notes.exactlyOne, isChoice);
+    const wrapped = v.pipe(map, choice, besideWord(words.isWord), v.transform(toKey(words)));
+    return v.union([text, wrapped], quoteIt);
+  };
+  const misplaced = { ...misplacedBesideWord, location: "write location beside the key, not in it" };
+  return {
+    key: form(words.map({ ...entries, location }, notes)),
+    unplaced: form(words.map(entries, { ...notes, misplaced })),
+    token: referenceSchema(words, () => "remove it: nothing stands beside this secret's source"),
+  };
 }
 
-const valueForm = "write key: { value: ..., location: ... }, the key or its source in value";
+const noMore = { previous: undefined, location: undefined, policy: {} };
 
-const quoteIt = ({ input }: { readonly input: unknown }) =>
-  typeof input === "number" || typeof input === "boolean"
-    ? message("CONFIG_TYPE", "a key is text; YAML reads this as another kind of value", "write it in quotes")
-    : message("CONFIG_TYPE", "expected a key: text, or a map that names its source");
-
-function chosenOf(entries: v.ObjectEntries, names: readonly string[]) {
-  const misplaced: Notes["misplaced"] = { location: valueForm };
-  return v.pipe(fields(entries, { exactlyOne: names, misplaced }), exactlyOne(names));
+interface GivenMap extends GivenPolicy, Readonly<Record<string, unknown>> {
+  readonly value?: GivenReference | undefined;
+  readonly previous?: GivenReference | undefined;
+  readonly location?: GivenKey["location"];
 }
 
-function toReference(words: Readonly<Record<string, unknown>>): GivenReference {
-  const [source = "", ref] = Object.entries(words)[0] ?? [];
-  return { source, ref, below: [source] };
-}
-
-/** The first source that claims a text has it. */
-function claim(sources: readonly KeySourceSchema[]) {
-  return v.rawTransform<string, GivenReference>(({ dataset, addIssue, NEVER }) => {
-    const text = dataset.value;
-    try {
-      for (const source of sources) {
-        const ref = source.scalar?.(text);
-        if (ref !== undefined) return { source: source.name, ref, below: [] };
-      }
-      const near = suggest(
-        text,
-        sources.map(({ name }) => name),
-      );
-      const fix = near === undefined ? "name a source" : `a key from a source is a map: key: { ${near}: ... }`;
-      addIssue({ message: message("CONFIG_VALUE", "no source takes this text for a key", fix) });
-    } catch {
-      // What it threw may quote the text.
-      addIssue({ message: message("CONFIG_VALUE", "a source could not read this key") });
-    }
-    return NEVER;
+function toKey({ toReference }: SourceWords) {
+  return ({ value, previous, location, startup, maxStale, maxAge, overlap, ...more }: GivenMap): GivenKey => ({
+    reference: value === undefined ? toReference(more) : { ...value, below: ["value", ...value.below] },
+    previous: previous && { ...previous, below: ["previous", ...previous.below] },
+    location,
+    policy: { startup, maxStale, maxAge, overlap },
+    isBare: value === undefined,
   });
 }
 
-export function buildReference(given: GivenReference, path: Path): KeyReference {
-  return { path: [...path, ...given.below], source: given.source, ref: given.ref };
+/** Beside a source's word agentgateway would overlook a location; all that can stand beside `value` is refused there. */
+function besideWord(isWord: (name: string) => boolean) {
+  return v.rawCheck<GivenMap>(({ dataset, addIssue }) => {
+    const given: unknown = dataset.value;
+    if (!isMap(given) || Object.hasOwn(given, "value") || !Object.keys(given).some(isWord)) return;
+    for (const name of namesBesideValue.filter((name) => Object.hasOwn(given, name))) {
+      const text = message("CONFIG_MISPLACED_FIELD", `'${name}' has no effect beside this`, valueForm(name));
+      addIssue({ message: text, path: fieldPath(name) });
+    }
+  });
 }
 
-export function buildKey(given: GivenKey, path: Path): PlacedKey {
-  return { path, reference: buildReference(given, path), location: buildOptionalLocation(given.location) };
+export function buildKey(given: GivenKey, path: Path, defaults: KeyPolicy): PlacedKey {
+  return {
+    path,
+    reference: buildReference(given.reference, path),
+    location: buildOptionalLocation(given.location),
+    policy: mergePolicy(given.policy, defaults),
+    previous: given.previous && buildReference(given.previous, path),
+  };
 }

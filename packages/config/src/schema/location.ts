@@ -1,6 +1,6 @@
 /** Where a credential stands in a request: a header, a query parameter, a cookie. */
 import * as v from "valibot";
-import type { Location } from "../config.ts";
+import type { Location } from "../key-config.ts";
 import { message } from "../problem.ts";
 import { oneOf } from "./choice.ts";
 import { fields, may, must } from "./notes.ts";

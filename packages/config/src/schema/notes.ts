@@ -7,7 +7,7 @@ export interface Notes {
   /** Fields that belong elsewhere: what to do instead. */
   readonly misplaced?: Readonly<Record<string, string>>;
   /** Fields of which exactly one must be there. */
-  readonly exactlyOne?: readonly string[];
+  readonly exactlyOne?: readonly string[] | undefined;
   /** What to write when the kind of value is wrong: a list for a map. */
   readonly fix?: string;
 }
@@ -17,6 +17,11 @@ const notesKey = "keybearer";
 /** A map with these fields and no others. */
 export function fields<Entries extends v.ObjectEntries>(entries: Entries, notes: Notes = {}) {
   return v.pipe(v.object(entries), v.metadata({ [notesKey]: notes }));
+}
+
+/** As `fields()`, but other fields are let through as they are. */
+export function openFields<Entries extends v.ObjectEntries>(entries: Entries, notes: Notes = {}) {
+  return v.pipe(v.objectWithRest(entries, v.unknown()), v.metadata({ [notesKey]: notes }));
 }
 
 /** A required field with the sentence that an editor shows. */

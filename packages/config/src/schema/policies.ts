@@ -1,6 +1,7 @@
 /** `policies:` at its three levels: route, backend, provider. */
 import type * as v from "valibot";
 import type { BackendPolicies, RoutePolicies } from "../config.ts";
+import type { KeyPolicy } from "../key-config.ts";
 import type { Path } from "../errors.ts";
 import { aiPolicySchema, buildAiPolicy } from "./ai-policy.ts";
 import { type authSchema, buildAuth } from "./auth.ts";
@@ -53,11 +54,15 @@ export function routePoliciesSchema(auth: AuthSchema) {
 type GivenBackendPolicies = v.InferOutput<ReturnType<typeof backendPoliciesSchema>>;
 type GivenRoutePolicies = v.InferOutput<ReturnType<typeof routePoliciesSchema>>;
 
-export function buildBackendPolicies(given: GivenBackendPolicies | undefined, path: Path): BackendPolicies {
+export function buildBackendPolicies(
+  given: GivenBackendPolicies | undefined,
+  path: Path,
+  defaults: KeyPolicy,
+): BackendPolicies {
   const { backendAuth, backendTLS, requestHeaderModifier, responseHeaderModifier, ai } = given ?? {};
   return {
     path,
-    backendAuth: backendAuth && buildAuth(backendAuth, [...path, "backendAuth"]),
+    backendAuth: backendAuth && buildAuth(backendAuth, [...path, "backendAuth"], defaults),
     backendTLS: buildTls(backendTLS, [...path, "backendTLS"]),
     requestHeaderModifier: buildHeaderModifier(requestHeaderModifier, [...path, "requestHeaderModifier"]),
     responseHeaderModifier: buildHeaderModifier(responseHeaderModifier, [...path, "responseHeaderModifier"]),
@@ -65,10 +70,14 @@ export function buildBackendPolicies(given: GivenBackendPolicies | undefined, pa
   };
 }
 
-export function buildRoutePolicies(given: GivenRoutePolicies | undefined, path: Path): RoutePolicies {
+export function buildRoutePolicies(
+  given: GivenRoutePolicies | undefined,
+  path: Path,
+  defaults: KeyPolicy,
+): RoutePolicies {
   const { urlRewrite, timeout, directResponse, cors, apiKey } = given ?? {};
   return {
-    ...buildBackendPolicies(given, path),
+    ...buildBackendPolicies(given, path, defaults),
     urlRewrite: buildUrlRewrite(urlRewrite),
     timeout: buildTimeout(timeout, [...path, "timeout"]),
     directResponse: buildDirectResponse(directResponse, [...path, "directResponse"]),

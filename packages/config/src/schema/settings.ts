@@ -1,9 +1,12 @@
 /** `config:`, what concerns the process as a whole. Read at start only. */
 import * as v from "valibot";
 import type { Settings } from "../config.ts";
+import type { Path } from "../errors.ts";
 import { message } from "../problem.ts";
+import type { KeySchemas } from "./key.ts";
 import { fields, may, noted } from "./notes.ts";
-import { duration, listenAddress, nonEmptyText, wholeNumber } from "./values.ts";
+import { buildReference } from "./reference.ts";
+import { byteSize, duration, listenAddress, nonEmptyText, wholeNumber } from "./values.ts";
 import { settingsNotYet } from "./unsupported.ts";
 
 export const logLevels = ["error", "warn", "info", "debug", "trace"] as const;
@@ -29,22 +32,31 @@ const logging = fields(
   { notYet: ["filter", "fields", "database"] },
 );
 
-export const settingsSchema = fields(
-  {
-    adminAddr: may(listenAddress, "Where the admin pages listen; localhost:15000 by default, or off."),
-    statsAddr: may(listenAddress, "Where metrics are served; [::]:15020 by default, or off."),
-    readinessAddr: may(listenAddress, "Where readiness is told; [::]:15021 by default, or off."),
-    workerThreads: may(workerThreads, "Threads that serve requests; by default one a core. 0: the main thread serves."),
-    connectionTerminationDeadline: may(duration, "How long requests in flight may take at a stop; 5s by default."),
-    connectionMinTerminationDeadline: may(duration, "How long new requests are still taken at a stop; 0 by default."),
-    logging: may(logging, "The log on standard error."),
-    fingerprintKey: may(
-      nonEmptyText,
-      "Secret from which the fingerprints of keys are made; a published one by default.",
-    ),
-  },
-  { notYet: settingsNotYet },
-);
+export function settingsSchema({ token }: KeySchemas) {
+  return fields(
+    {
+      adminAddr: may(listenAddress, "Where the admin pages listen; localhost:15000 by default, or off."),
+      statsAddr: may(listenAddress, "Where metrics are served; [::]:15020 by default, or off."),
+      readinessAddr: may(listenAddress, "Where readiness is told; [::]:15021 by default, or off."),
+      workerThreads: may(
+        workerThreads,
+        "Threads that serve requests; by default one a core. 0: the main thread serves.",
+      ),
+      connectionTerminationDeadline: may(duration, "How long requests in flight may take at a stop; 5s by default."),
+      connectionMinTerminationDeadline: may(duration, "How long new requests are still taken at a stop; 0 by default."),
+      logging: may(logging, "The log on standard error."),
+      adminToken: may(token, "What callers of the admin pages have to show, or where it is to be had."),
+      keyHeader: may(v.boolean(), "Name the key in each answer's header keybearer-key; false by default."),
+      replayBudget: may(byteSize, "How much of requests is kept to send them again, in all; 256MiB by default."),
+      minHealthyKeys: may(wholeNumber(0, 1_000), "Fewer healthy keys than this in a list are reported; 1 by default."),
+      fingerprintKey: may(
+        nonEmptyText,
+        "Secret from which the fingerprints of keys are made; a published one by default.",
+      ),
+    },
+    { notYet: settingsNotYet },
+  );
+}
 
 export function parseWorkerThreads(text: string): number | undefined {
   if (!/^\d{1,4}$/.test(text)) return undefined;
@@ -57,7 +69,9 @@ export function bareLevel(text: string): string {
   return parts.find((part) => part !== "" && !part.includes("=")) ?? text;
 }
 
-export function buildSettings(given: v.InferOutput<typeof settingsSchema> | undefined): Settings {
+type Given = v.InferOutput<ReturnType<typeof settingsSchema>>;
+
+export function buildSettings(given: Given | undefined, path: Path): Settings {
   return {
     adminAddr: given?.adminAddr ?? { host: "localhost", port: 15_000 },
     statsAddr: given?.statsAddr ?? { host: "::", port: 15_020 },
@@ -67,5 +81,9 @@ export function buildSettings(given: v.InferOutput<typeof settingsSchema> | unde
     connectionMinTerminationDeadlineMs: given?.connectionMinTerminationDeadline ?? 0,
     logging: { level: given?.logging?.level ?? "info", format: given?.logging?.format },
     fingerprintKey: given?.fingerprintKey,
+    adminToken: given?.adminToken && buildReference(given.adminToken, [...path, "adminToken"]),
+    keyHeader: given?.keyHeader ?? false,
+    replayBudgetBytes: given?.replayBudget ?? 256 * 2 ** 20,
+    minHealthyKeys: given?.minHealthyKeys ?? 1,
   };
 }

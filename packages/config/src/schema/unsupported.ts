@@ -55,7 +55,7 @@ export const routeNotYet = ["namespace", "ruleName"];
 
 export const backendNotYet = ["service", "backend", "internal", "dynamic", "mcp", "aws", "routeGroup", "invalid"];
 
-export const aiNotYet = ["groups", "tokenize"];
+export const aiNotYet = ["tokenize"];
 
 export const providersNotYet = ["openAI", "gemini", "vertex", "anthropic", "bedrock", "azure", "copilot", "custom"];
 

@@ -5,6 +5,7 @@ import { isHostname, parseListenAddress, parseTarget } from "../addresses.ts";
 import { parseDuration } from "../duration.ts";
 import { describeKind } from "../kind.ts";
 import { message } from "../problem.ts";
+import { parseSize, sizeFix } from "../size.ts";
 
 /** A number, or digits: what a `$VARIABLE` gives is always text. */
 export function wholeNumber(min: number, max: number) {
@@ -37,7 +38,7 @@ export function readText<T>(read: (text: string) => T | undefined, expected: str
 
 /** Milliseconds. */
 export const duration = readText(
-  parseDuration,
+  (text) => parseDuration(text),
   "a duration of at most 24 days",
   "write it like 500ms, 10s, 5m or 1h30m",
 );
@@ -47,6 +48,28 @@ export const timeout = readText(
   (text) => parseDuration(text) || undefined,
   "a duration of more than 0 and at most 24 days",
   "write it like 500ms, 10s, 5m or 1h30m; leave it out for no limit",
+);
+
+const maxLongTimeMs = 10 * 365 * 86_400_000;
+
+/** Milliseconds, at least one, up to ten years: too many for a timer, to be compared with a clock. */
+export const longTime = readText(
+  (text) => parseDuration(text, maxLongTimeMs) || undefined,
+  "a duration of more than 0 and at most 10 years",
+  "write it like 30s, 12h or 90d; leave it out for no limit",
+);
+
+/** Bytes, up to 1 TiB. */
+export const byteSize = v.pipe(
+  v.union([v.number(), v.string()], ({ input }) =>
+    message("CONFIG_TYPE", `expected a size, found ${describeKind(input)}`, sizeFix),
+  ),
+  v.rawTransform(({ dataset, addIssue, NEVER }): number => {
+    const bytes = parseSize(String(dataset.value));
+    if (bytes !== undefined) return bytes;
+    addIssue({ message: message("CONFIG_VALUE", "expected a size of at most 1 TiB", sizeFix) });
+    return NEVER;
+  }),
 );
 
 export const listenAddress = v.pipe(

@@ -2,6 +2,7 @@
 import type { Provider } from "../contract.ts";
 import { openAIDialect } from "../dialects/openai/index.ts";
 import { headerPlacement } from "../placement.ts";
+import { openAIKeyCheck } from "./key-check.ts";
 import { openAISchema } from "./schema.ts";
 
 export const openAI: Provider = {
@@ -12,4 +13,5 @@ export const openAI: Provider = {
   basePath: "/v1",
   dialect: openAIDialect,
   placement: headerPlacement("authorization", "Bearer "),
+  keyCheck: openAIKeyCheck,
 };

@@ -23,12 +23,14 @@ export function compileClientKeys({ mode, location, keys }: ApiKeyPolicy): Clien
         if (mode !== "strict") return undefined;
         throw new ProxyError("client_key_missing", `No API key was found in ${place.description}.`);
       }
-      const metadata = byDigest.get(hash("sha256", presented, "hex"));
+      const digest = hash("sha256", presented, "hex");
+      const metadata = byDigest.get(digest);
       if (metadata === undefined) {
         if (mode === "permissive") return undefined;
         throw new ProxyError("client_key_invalid", `The API key in ${place.description} is not one of this gateway's.`);
       }
       place.consume(credentials);
+      credentials.clientKey = digest;
       return metadata;
     },
   };

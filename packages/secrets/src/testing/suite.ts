@@ -1,7 +1,7 @@
 /** What every secret source keeps to, ours and yours. Runs under vitest, node:test or anything else with a `test`. */
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
-import type { SecretHandle, SecretSource, SecretVersion } from "../contract.ts";
+import type { SecretHandle, SecretSource, SecretStatus, SecretVersion } from "../contract.ts";
 import { SecretError, type SecretErrorCode } from "../errors.ts";
 import { openSecret, type OpenSecretOptions } from "../open.ts";
 import { createSeal } from "../seal.ts";
@@ -30,6 +30,8 @@ export interface SecretSourceTests<Ref> {
   readonly malformedRefs?: readonly unknown[];
   /** False for a source whose value cannot change; its places need neither `write` nor `remove`. */
   readonly changes: boolean;
+  /** True for a source that notices by itself what its place does, without `refresh()`. */
+  readonly watches?: boolean;
 }
 
 const KEY = "sk-test-4f9c21d07be64a18";
@@ -43,7 +45,9 @@ export function testSecretSource<Ref>(tests: SecretSourceTests<Ref>): void {
   if (tests.changes) {
     testChanges(tests);
     testFailures(tests);
+    testHolding(tests);
   }
+  if (tests.watches === true) testWatching(tests);
 }
 
 function testOpening<Ref>(tests: SecretSourceTests<Ref>): void {
@@ -200,13 +204,112 @@ function testFailures<Ref>(tests: SecretSourceTests<Ref>): void {
   });
 }
 
+function testHolding<Ref>(tests: SecretSourceTests<Ref>): void {
+  const { test } = tests;
+
+  test("gives at once what is newer than the rejected version, even where nothing can be read", () =>
+    using(tests, KEY, async (handle, place) => {
+      const { id } = handle.current();
+      await place.write?.(OTHER);
+      const newer = await handle.refresh();
+      await place.remove?.();
+      assert.equal(await handle.refresh({ rejected: id }), newer);
+    }));
+
+  test("says since when it fails: since the first failure in a row", () =>
+    using(tests, KEY, async (handle, place) => {
+      await place.remove?.();
+      await failure(handle.refresh());
+      const first = handle.status();
+      await place.write?.(`${KEY}\n${OTHER}\n`);
+      await failure(handle.refresh());
+      const second = handle.status();
+      assert.ok(first.state === "stale" && second.state === "stale", "a source that fails is stale");
+      assert.equal(second.since, first.since);
+    }));
+
+  test("tells when its status changes, if it tells of it at all", () =>
+    using(tests, KEY, async (handle, place) => {
+      if (handle.watchStatus === undefined) return;
+      const states: string[] = [];
+      handle.watchStatus(({ state }) => states.push(state));
+      handle.watchStatus(({ state }) => states.push(`unheard ${state}`))();
+      await place.remove?.();
+      await failure(handle.refresh());
+      await failure(handle.refresh());
+      await place.write?.(KEY);
+      await handle.refresh();
+      assert.deepEqual(states, ["stale", "fresh"]);
+    }));
+
+  test("does not hang when it is asked after it was disposed of, or while it is", () =>
+    using(tests, KEY, async (handle) => {
+      const during = handle.refresh().catch(() => undefined);
+      await handle[Symbol.asyncDispose]();
+      await Promise.all([during, handle.refresh().catch(() => undefined)]);
+    }));
+}
+
+function testWatching<Ref>(tests: SecretSourceTests<Ref>): void {
+  const { test } = tests;
+  const reporting = (reported: unknown[]) => ({ report: (error: unknown) => void reported.push(error) });
+
+  test("notices a new value by itself", () =>
+    using(tests, KEY, async (handle, place) => {
+      const heard = nextOf<SecretVersion>((listener) => handle.subscribe(listener));
+      await place.write?.(OTHER);
+      const next = await heard;
+      holds(next, OTHER);
+      assert.equal(handle.current(), next);
+    }));
+
+  test("notices by itself that its key is gone, reports it once, and notices its return", async () => {
+    const reported: unknown[] = [];
+    await using(
+      tests,
+      KEY,
+      async (handle, place) => {
+        const status = () =>
+          nextOf<SecretStatus>((listener) => {
+            assert.ok(handle.watchStatus !== undefined, "a source that watches tells of its status");
+            return handle.watchStatus(listener);
+          });
+        const good = handle.current();
+        const gone = status();
+        await place.remove?.();
+        assert.equal((await gone).state, "stale");
+        assert.equal(handle.current(), good);
+        await failure(handle.refresh());
+        assert.equal(reported.length, 1);
+        const back = status();
+        await place.write?.(KEY);
+        assert.deepEqual(await back, { state: "fresh" });
+        assert.equal(handle.current(), good);
+      },
+      reporting(reported),
+    );
+  });
+}
+
+/** Awaits one event. */
+async function nextOf<Event>(subscribe: (listener: (event: Event) => void) => () => void): Promise<Event> {
+  const { promise, resolve } = Promise.withResolvers<Event>();
+  const unsubscribe = subscribe(resolve);
+  try {
+    return await promise;
+  } finally {
+    unsubscribe();
+  }
+}
+
 async function using<Ref>(
   tests: SecretSourceTests<Ref>,
   text: string,
   run: (handle: SecretHandle, place: SecretPlace) => Promise<void>,
+  options: OpenSecretOptions = {},
 ): Promise<void> {
   const place = await tests.place(text);
-  const handle = await openSecret(tests.source, place.ref, place.options);
+  const handle = await openSecret(tests.source, place.ref, { ...place.options, ...options });
   try {
     await run(handle, place);
   } finally {

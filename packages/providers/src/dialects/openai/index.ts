@@ -3,6 +3,7 @@ import type { Dialect } from "../../contract.ts";
 import { editBody } from "./body.ts";
 import { callOfType, classify } from "./endpoints.ts";
 import { errorBody, streamError } from "./errors.ts";
+import { streamOpening } from "./opening.ts";
 import { usageEventFilter } from "./usage-event-filter.ts";
 import { usageScanner } from "./usage.ts";
 
@@ -15,4 +16,5 @@ export const openAIDialect: Dialect = {
   streamError,
   usageScanner,
   usageEventFilter,
+  streamOpening,
 };

@@ -52,6 +52,21 @@ export function scanObject(json: Buffer, names: readonly string[]): JsonObject {
   return { inside, isEmpty: false, members };
 }
 
+/**
+ * The elements of the array that begins at `open`, in order, until `each` returns false. For text that `scanObject` has
+ * passed; a value that is no array has none.
+ */
+export function scanElements(json: Buffer, open: number, each: (start: number, end: number) => boolean): void {
+  if (json[open] !== BRACKET_OPEN) return;
+  let at = skipSpace(json, open + 1);
+  while (json[at] !== BRACKET_CLOSE) {
+    const end = skipValue(json, at, 1);
+    if (!each(at, end)) return;
+    at = skipSpace(json, end);
+    if (json[at] === COMMA) at = skipSpace(json, at + 1);
+  }
+}
+
 /** The name spelt out, if it is one of those asked for. The longest escape (`\u0065`) takes six bytes a character. */
 function nameAmong(names: readonly string[], json: Buffer, start: number, end: number): string | undefined {
   if (end - start > 128) return undefined;

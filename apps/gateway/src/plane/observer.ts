@@ -1,0 +1,34 @@
+/** What the road tells, written down: a line and figures for each request. */
+import type { Observer } from "@keybearer/proxy";
+import {
+  accessLogLine,
+  createRequestMetrics,
+  type LineBuffer,
+  type Log,
+  type LogFormat,
+  type Registry,
+} from "@keybearer/telemetry";
+
+export interface ObserverParts {
+  readonly registry: Registry;
+  readonly access: LineBuffer;
+  readonly log: Log;
+  readonly format: LogFormat;
+}
+
+export function createObserver({ registry, access, log, format }: ObserverParts): Observer {
+  const metrics = createRequestMetrics(registry);
+  return {
+    finished(record) {
+      access.add(accessLogLine(record, format));
+      metrics.record(record);
+    },
+    connectionOpened: (bind) => metrics.connectionOpened(bind),
+    connectionClosed: (bind) => metrics.connectionClosed(bind),
+    get debugEnabled() {
+      return log.enabled("debug");
+    },
+    debug: (message, facts) => log.debug(message, facts),
+    fault: (error, requestId) => log.error("a fault inside the gateway", { error, "request.id": requestId }),
+  };
+}

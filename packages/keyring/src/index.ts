@@ -1,0 +1,25 @@
+/** What of the keyring others may use. */
+export { createKeyring } from "./keyring.ts";
+export { KeyringError } from "./errors.ts";
+export type { KeyringErrorCode, KeyStanding, TrailEntry } from "./errors.ts";
+export type {
+  KeyAlert,
+  KeyCondition,
+  KeyHandle,
+  KeyLease,
+  Keyring,
+  KeyringSettings,
+  KeySettings,
+  KeyView,
+  ModelRest,
+  Probe,
+  Strategy,
+} from "./settings.ts";
+
+export { createKeyState, openKeyState } from "./state/key-state.ts";
+export type { KeyState, KeyStateSize } from "./state/key-state.ts";
+export { assignSlots } from "./state/slots.ts";
+export type { SlotAssignment } from "./state/slots.ts";
+
+export { conversationIdentity, openingHash } from "./conversation.ts";
+export type { ConversationFacts } from "./conversation.ts";

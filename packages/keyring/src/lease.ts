@@ -1,0 +1,62 @@
+/** One key for one attempt. */
+import type { Outcome, SecretVersion } from "@keybearer/secrets";
+import type { Entry } from "./entry.ts";
+import type { ModelFacts } from "./models.ts";
+import type { KeyLease } from "./settings.ts";
+
+/** What the ring notes of a lease while it is out. */
+export interface LeaseNotes {
+  readonly entry: Entry;
+  readonly model: ModelFacts;
+  readonly version: SecretVersion;
+  /** The tick at which it was taken. */
+  readonly began: number;
+  /** Trials that it holds; empty when its outcome is known. */
+  claims: readonly number[];
+  /** It tests a refused version. */
+  readonly isProbe: boolean;
+}
+
+export interface LeaseKeeper {
+  learn(notes: LeaseNotes, outcome: Outcome): void;
+  giveBack(notes: LeaseNotes): void;
+}
+
+export class RingLease implements KeyLease {
+  readonly name: string;
+  readonly source: string;
+  readonly version: SecretVersion;
+  readonly #notes: LeaseNotes;
+  readonly #keeper: LeaseKeeper;
+  #isOut = true;
+
+  constructor(notes: LeaseNotes, keeper: LeaseKeeper) {
+    this.name = notes.entry.name;
+    this.source = notes.entry.source;
+    this.version = notes.version;
+    this.#notes = notes;
+    this.#keeper = keeper;
+  }
+
+  report(outcome: Outcome): void {
+    if (this.#isOut) this.#keeper.learn(this.#notes, outcome);
+  }
+
+  release(outcome: Outcome): void {
+    if (!this.#isOut) return;
+    this.#isOut = false;
+    this.#keeper.giveBack(this.#notes);
+    this.#keeper.learn(this.#notes, outcome);
+  }
+
+  async renew(): Promise<boolean> {
+    const { handle } = this.#notes.entry;
+    try {
+      const version = await handle.refresh?.({ rejected: this.version.id });
+      return version !== undefined && version.id > this.version.id;
+    } catch {
+      // The handle's own status tells why.
+      return false;
+    }
+  }
+}

@@ -1,0 +1,93 @@
+/** OpenAI, and the codes that all who speak its dialect have taken over. */
+import type { FailureRule } from "../failure.ts";
+
+const providers = ["openai"];
+
+export const openAIRules: readonly FailureRule[] = [
+  {
+    name: "openai-account-deactivated",
+    providers,
+    statuses: [401],
+    codes: ["account_deactivated", "organization_deactivated"],
+    class: "keyInvalid",
+    scope: "scope",
+    note: "The account is closed: none of its keys works.",
+  },
+  {
+    name: "openai-no-organization",
+    providers,
+    statuses: [401],
+    text: /^(?:You must be a member of an organization|No such organization)/i,
+    class: "keyInvalid",
+    scope: "scope",
+    note: "The key belongs to no organisation.",
+  },
+  {
+    name: "openai-missing-scopes",
+    providers,
+    statuses: [401, 403],
+    text: /\bMissing scopes\b/,
+    class: "notAllowed",
+    scope: "keyModel",
+    note: "A restricted key without the permission for this endpoint. The key is good.",
+  },
+  {
+    name: "openai-ip-not-authorized",
+    providers,
+    statuses: [401, 403],
+    codes: ["ip_not_authorized", "unsupported_country_region_territory"],
+    class: "network",
+    scope: "endpoint",
+    note: "Our address is not on the allow-list, or in no supported country.",
+  },
+  {
+    name: "openai-ip-not-authorized-text",
+    providers,
+    statuses: [401, 403],
+    text: /^(?:Your )?IP (?:address )?(?:is )?not authorized/i,
+    class: "network",
+    scope: "endpoint",
+    note: "Our address is not on the organisation's allow-list.",
+  },
+  {
+    name: "project-spend-limit",
+    statuses: [429],
+    codes: ["project_*"],
+    class: "outOfMoney",
+    scope: "key",
+    note: "The spend limit of the key's project; other projects of the organisation work on.",
+  },
+  {
+    name: "insufficient-quota",
+    statuses: [402, 403, 429],
+    codes: [
+      "insufficient_quota",
+      "credit_balance_exhausted",
+      "organization_spend_limit_exceeded",
+      "organization_usage_limit_exceeded",
+      "billing_hard_limit_reached",
+      "billing_not_active",
+    ],
+    class: "outOfMoney",
+    scope: "scope",
+    note: "The account has no credit left or has reached its limit. A 429 that no wait mends.",
+  },
+  {
+    name: "request-too-large",
+    statuses: [429],
+    text: /^Request too large\b/i,
+    class: "callersFault",
+    scope: "none",
+    note: "One request above the limit of a minute: no wait helps.",
+  },
+  {
+    name: "openai-overloaded",
+    providers,
+    statuses: [429, 503],
+    codes: ["slow_down", "server_is_overloaded"],
+    class: "overloaded",
+    scope: "endpoint",
+    waitMs: 30_000,
+    note: "Traffic grew too fast, or the servers are busy.",
+  },
+];

@@ -1,0 +1,59 @@
+/** The head of an answer as the client gets it: what the upstream said, without what is not for the client. */
+import { HeaderList } from "@keybearer/providers";
+import type { Backend } from "./backend.ts";
+import type { Transaction } from "./transaction.ts";
+
+/** RFC 9110 section 7.6.1; ours stands for the provider's own request id. */
+const NEVER_RELAYED = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "proxy-authenticate",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "x-request-id",
+  // Says where the upstream itself can be reached.
+  "alt-svc",
+]);
+
+/** Says whose key served: its name, never more. */
+const KEY_HEADER = "keybearer-key";
+
+const ACCOUNT_HEADERS = new Set(["openai-organization", "openai-project", "anthropic-organization-id"]);
+
+/** Name, value, name, value. */
+export function answerHead(
+  incoming: HeaderList,
+  backend: Backend,
+  { requestId, answerHeaders, ownsCors, streaming, key }: Transaction,
+): readonly string[] {
+  const guarded = backend.ai !== undefined || backend.credentials.length > 0;
+  const isOwnKey = key !== undefined && key.source !== "passthrough";
+  const named = incoming.has("connection")
+    ? incoming
+        .values("connection")
+        .join(",")
+        .toLowerCase()
+        .split(/\s*,\s*/)
+    : [];
+  const removed = (name: string): boolean =>
+    NEVER_RELAYED.has(name) ||
+    named.includes(name) ||
+    // A cookie of the provider's account is nothing for its gateway's callers, nor is the account's name.
+    (guarded && name === "set-cookie") ||
+    (isOwnKey && ACCOUNT_HEADERS.has(name)) ||
+    (backend.tellsKey && name === KEY_HEADER) ||
+    // Events may be taken out, and should the stream break, an event of ours is its last.
+    (streaming && name === "content-length") ||
+    (ownsCors && name.startsWith("access-control-"));
+  const head: string[] = ["x-request-id", requestId];
+  for (const [name, value] of incoming) if (!removed(name)) head.push(name, value);
+  if (backend.tellsKey && key) head.push(KEY_HEADER, key.name);
+  if (answerHeaders.length > 0) head.push(...answerHeaders);
+  if (!backend.editResponse) return head;
+  const list = HeaderList.from(head);
+  backend.editResponse(list);
+  return list.toFlat();
+}

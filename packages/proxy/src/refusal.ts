@@ -1,0 +1,86 @@
+/** A provider's refusal: told from an answer before the client sees anything of it. */
+import { classifyFailure, type HeaderList } from "@keybearer/providers";
+import type { Failure } from "@keybearer/secrets";
+import type { Backend } from "./backend.ts";
+import type { UpstreamAnswer } from "./dispatch.ts";
+import { readErrorBody, readOpening } from "./peek.ts";
+import type { HealingTimeouts } from "./timeouts.ts";
+import type { Transaction } from "./transaction.ts";
+
+export interface Refusal {
+  readonly failure: Failure;
+  readonly status: number;
+  readonly headers: HeaderList;
+  /** What the provider said; undefined: it could not be read whole. */
+  readonly body: Uint8Array | undefined;
+}
+
+export type Looked =
+  | { readonly answer: UpstreamAnswer; readonly refusal?: undefined }
+  | { readonly refusal: Refusal; readonly answer?: undefined };
+
+/** As much of an error as tells what it is. */
+const TELLING_BYTES = 64 * 1024;
+
+/**
+ * Reads an error's body, or the opening of a stream. Throws ProxyError when a stream breaks off in its opening. `isOwn`: the
+ * key that pays is the gateway's own.
+ */
+export async function look(
+  answer: UpstreamAnswer,
+  { ai }: Backend,
+  { dialect }: Transaction,
+  { timeouts, isOwn }: { readonly timeouts: HealingTimeouts; readonly isOwn: boolean },
+): Promise<Looked> {
+  const { status, headers } = answer;
+  const classify = (body: Uint8Array | undefined): Failure => {
+    const text = Buffer.from(body?.subarray(0, TELLING_BYTES) ?? []).toString();
+    return classifyFailure({ provider: ai?.provider.name ?? "", status, headers, body: text, now: Date.now() });
+  };
+  if (status >= 400) {
+    const body = await readErrorBody(answer, timeouts.errorBodyMs);
+    return { refusal: { failure: isOwn ? classify(body) : ofCallersToken, status, headers, body } };
+  }
+  if (!isOwn || !dialect || !isReadableStream(headers)) return { answer };
+  const opened = await readOpening(answer, dialect.streamOpening(), timeouts.openingMs);
+  if (opened.answer) return opened;
+  const body = Buffer.from(asErrorBody(opened.error));
+  const failure = classify(body);
+  return { refusal: { failure, status: IN_BAND_STATUS[failure.class], headers, body } };
+}
+
+const ofCallersToken: Failure = { class: "callersFault", scope: "none", confirmed: true, rule: "callers-own-token" };
+
+/** Whether another key, or another version of this one, may fare better. */
+export function concernsKey({ failure }: Refusal): boolean {
+  return failure.scope === "key" || failure.scope === "keyModel" || failure.scope === "scope";
+}
+
+/** Whether its source may know a version that fares better. */
+export function concernsVersion({ failure }: Refusal): boolean {
+  return failure.class === "keyInvalid" || failure.class === "suspected";
+}
+
+/** An error inside an answer that began well is told by the status that it should have had. */
+const IN_BAND_STATUS: Readonly<Record<Failure["class"], number>> = {
+  keyInvalid: 401,
+  suspected: 401,
+  notAllowed: 403,
+  outOfMoney: 402,
+  limited: 429,
+  overloaded: 503,
+  callersFault: 400,
+  network: 502,
+};
+
+/** Events of the Responses API are flat; the errors of all others, and of its own answers, stand in an `error`. */
+function asErrorBody(data: string): string {
+  const value: unknown = JSON.parse(data);
+  const isNested = typeof value === "object" && value !== null && "error" in value && typeof value.error === "object";
+  return isNested ? data : JSON.stringify({ error: value });
+}
+
+function isReadableStream(headers: HeaderList): boolean {
+  const encoding = headers.get("content-encoding")?.toLowerCase() || "identity";
+  return encoding === "identity" && /^text\/event-stream\b/i.test(headers.get("content-type") ?? "");
+}

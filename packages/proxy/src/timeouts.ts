@@ -1,0 +1,35 @@
+/** How long the steps of a request may take. */
+import type { RoutePolicies } from "./definition.ts";
+import { ProxyError } from "./errors.ts";
+import type { Timeout } from "./exchange.ts";
+import type { Transaction } from "./transaction.ts";
+
+/** How long a request waits for the sake of another attempt, in milliseconds. */
+export interface HealingTimeouts {
+  /** In all, for the sources of refused keys to tell newer versions. */
+  readonly renewMs: number;
+  /** For a stream's first content, which is held back until it has come. */
+  readonly openingMs: number;
+  /** For the body of an error. */
+  readonly errorBodyMs: number;
+}
+
+export const healingTimeouts: HealingTimeouts = { renewMs: 5_000, openingMs: 2_000, errorBodyMs: 5_000 };
+
+/** What is left of the request's own time. Throws ProxyError `request_timeout` when nothing is. */
+export function timeLeft(transaction: Transaction, { timeout }: RoutePolicies): Timeout | undefined {
+  if (timeout?.requestTimeoutMs === undefined) return undefined;
+  const { requestTimeoutMs } = timeout;
+  const error = new ProxyError("request_timeout", `The request was not answered within ${requestTimeoutMs} ms.`);
+  const ms = requestTimeoutMs - transaction.elapsedMs();
+  if (ms <= 0) throw error;
+  return { ms, error };
+}
+
+/** For the head of an answer: what is left of the whole, or what one attempt may take. */
+export function attemptTimeout(transaction: Transaction, policies: RoutePolicies): Timeout | undefined {
+  const left = timeLeft(transaction, policies);
+  const ms = policies.timeout?.backendRequestTimeoutMs;
+  if (ms === undefined || (left && left.ms < ms)) return left;
+  return { ms, error: new ProxyError("upstream_timeout", `The provider did not answer within ${ms} ms.`) };
+}

@@ -1,0 +1,32 @@
+/** Which keys a request has used, and which versions of them: none is sent twice. */
+import type { SecretVersion } from "@keybearer/secrets";
+import type { PlacedKeys } from "./credential.ts";
+
+/** The version that was current, a newer one, the one before: more are a source gone wild. */
+const MOST_VERSIONS = 3;
+
+export class Tried {
+  /** Of keys that have no other version to give. */
+  readonly names: string[] = [];
+  /** Of the gateway's own keys, all that were sent. */
+  readonly versions: SecretVersion[] = [];
+  readonly #sent = new Map<string, number[]>();
+
+  /** False: this version of this key, or enough of its others, was sent before. */
+  add({ facts, versions }: PlacedKeys): boolean {
+    this.versions.push(...versions);
+    if (!facts || !versions[0]) return true;
+    const ids = this.#sent.get(facts.name) ?? [];
+    if (ids.includes(versions[0].id) || ids.length >= MOST_VERSIONS) return false;
+    this.#sent.set(facts.name, [...ids, versions[0].id]);
+    return true;
+  }
+
+  /** False: it was given up before, and its credential, which has no memory, gives it for ever. */
+  giveUp({ facts }: PlacedKeys): boolean {
+    const name = facts?.name ?? "";
+    if (this.names.includes(name)) return false;
+    this.names.push(name);
+    return true;
+  }
+}

@@ -1,0 +1,3 @@
+export { createExecSource, execSource } from "./exec-source.ts";
+export type { ExecSourceOptions } from "./exec-source.ts";
+export type { ExecFormat, ExecRef } from "./schema.ts";

@@ -1,0 +1,3 @@
+export { createKubernetesSource, kubernetesSource } from "./kubernetes-source.ts";
+export type { KubernetesSourceOptions } from "./kubernetes-source.ts";
+export type { KubernetesRef } from "./schema.ts";
