@@ -45,12 +45,22 @@ export class KeyringError extends Error {
   readonly retryAfterMs: number | undefined;
   /** Each key and why it was passed over. For the log, not for the caller. */
   readonly trail: readonly TrailEntry[];
+  /**
+   * For `all_refused`: asks the sources of the refused keys for newer versions, as the request that was refused did. True:
+   * there is one, and `acquire` gives it. Never rejects.
+   */
+  readonly renew: (() => Promise<boolean>) | undefined;
 
-  constructor(code: KeyringErrorCode, trail: readonly TrailEntry[], retryAfterMs?: number) {
+  constructor(
+    code: KeyringErrorCode,
+    trail: readonly TrailEntry[],
+    more: { readonly retryAfterMs?: number; readonly renew?: () => Promise<boolean> } = {},
+  ) {
     super(messages[code]);
     this.code = code;
     this.trail = trail;
-    this.retryAfterMs = retryAfterMs;
+    this.retryAfterMs = more.retryAfterMs;
+    this.renew = more.renew;
   }
 
   static is(error: unknown): error is KeyringError {

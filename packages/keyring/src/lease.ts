@@ -2,6 +2,7 @@
 import type { Outcome, SecretVersion } from "@keybearer/secrets";
 import type { Entry } from "./entry.ts";
 import type { ModelFacts } from "./models.ts";
+import { renewKey } from "./renew.ts";
 import type { KeyLease } from "./settings.ts";
 
 /** What the ring notes of a lease while it is out. */
@@ -29,6 +30,7 @@ export class RingLease implements KeyLease {
   readonly #notes: LeaseNotes;
   readonly #keeper: LeaseKeeper;
   #isOut = true;
+  #hasAnswered = false;
 
   constructor(notes: LeaseNotes, keeper: LeaseKeeper) {
     this.name = notes.entry.name;
@@ -39,24 +41,20 @@ export class RingLease implements KeyLease {
   }
 
   report(outcome: Outcome): void {
-    if (this.#isOut) this.#keeper.learn(this.#notes, outcome);
+    if (!this.#isOut) return;
+    if (outcome.kind === "answered") this.#hasAnswered = true;
+    this.#keeper.learn(this.#notes, outcome);
   }
 
   release(outcome: Outcome): void {
     if (!this.#isOut) return;
     this.#isOut = false;
     this.#keeper.giveBack(this.#notes);
-    this.#keeper.learn(this.#notes, outcome);
+    // What the head of an answer told, its end does not tell anew: much may have been learnt in between.
+    if (!(this.#hasAnswered && outcome.kind === "answered")) this.#keeper.learn(this.#notes, outcome);
   }
 
-  async renew(): Promise<boolean> {
-    const { handle } = this.#notes.entry;
-    try {
-      const version = await handle.refresh?.({ rejected: this.version.id });
-      return version !== undefined && version.id > this.version.id;
-    } catch {
-      // The handle's own status tells why.
-      return false;
-    }
+  renew(): Promise<boolean> {
+    return renewKey(this.#notes.entry.handle, this.version.id);
   }
 }

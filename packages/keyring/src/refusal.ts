@@ -1,6 +1,7 @@
 /** The honest end: why no key serves this request, and when one may. */
 import type { Entry } from "./entry.ts";
 import { KeyringError, type KeyringErrorCode, type KeyStanding, type TrailEntry } from "./errors.ts";
+import { renewKey } from "./renew.ts";
 import { standings, type Standings } from "./standing.ts";
 import { TICK_MS } from "./state/cell.ts";
 
@@ -33,9 +34,16 @@ export function refusal(entries: readonly Entry[], found: Standings): KeyringErr
     return ticks === 0 ? { key: name, standing } : { key: name, standing, waitMs: ticks * TICK_MS };
   });
   const code = codes.find(([standing]) => trail.some((each) => each.standing === standing))?.[1] ?? "unresolved";
+  if (code === "all_refused") return new KeyringError(code, trail, { renew: () => renewRefused(entries, found) });
   if (code !== "all_cooling" && code !== "shed") return new KeyringError(code, trail);
   const waits = trail.flatMap(({ standing, waitMs }) =>
     waitMs !== undefined && (standing === "cooling" || standing === "shed") ? [waitMs] : [],
   );
-  return new KeyringError(code, trail, Math.min(...waits));
+  return new KeyringError(code, trail, { retryAfterMs: Math.min(...waits) });
+}
+
+async function renewRefused(entries: readonly Entry[], found: Standings): Promise<boolean> {
+  const refused = entries.filter(({ at }) => found.of[at] === standings.refused);
+  const renewed = await Promise.all(refused.map(({ handle }) => renewKey(handle)));
+  return renewed.includes(true);
 }

@@ -43,11 +43,6 @@ export function concludeKeyring(error: KeyringError, last: Refusal | undefined):
   }
 }
 
-/** A keyring whose keys are all refused may know how to ask their sources for newer versions, and says so in its error. */
-export function renewalOf(error: KeyringError & { renew?: () => Promise<boolean> }): Promise<boolean> | undefined {
-  return error.code === "all_refused" ? error.renew?.() : undefined;
-}
-
 /** The keys that were passed over, for the record; those that were tried are in it. */
 export function passedOver({ trail }: KeyringError): AttemptFacts[] {
   return trail

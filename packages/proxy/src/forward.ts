@@ -3,7 +3,7 @@ import { KeyringError } from "@keybearer/keyring";
 import type { OutgoingRequest } from "@keybearer/providers";
 import { answerRefusal } from "./answer-refusal.ts";
 import { attempt, type Prepared, type Way } from "./attempt.ts";
-import { concludeKeyring, concludeRefusal, passedOver, renewalOf } from "./conclusion.ts";
+import { concludeKeyring, concludeRefusal, passedOver } from "./conclusion.ts";
 import { placeCredentials, type PlacedKeys } from "./credential.ts";
 import { buildOutgoing } from "./outgoing.ts";
 import { Patience } from "./patience.ts";
@@ -76,7 +76,7 @@ async function place(
     } catch (error) {
       if (!KeyringError.is(error)) throw error;
       // Refused in another's request, whose wait for a newer version this one shares.
-      const renewing = hasWaited ? undefined : renewalOf(error);
+      const renewing = hasWaited ? undefined : error.renew?.();
       if (renewing && (await patience.wait(renewing))) continue;
       transaction.attempts.push(...passedOver(error));
       const conclusion = concludeKeyring(error, refusal);

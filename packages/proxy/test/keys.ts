@@ -1,12 +1,5 @@
 /** Keys whose source a test writes, and a keyring of them. */
-import {
-  assignSlots,
-  createKeyring,
-  createKeyState,
-  KeyringError,
-  openKeyState,
-  type Keyring,
-} from "@keybearer/keyring";
+import { assignSlots, createKeyring, createKeyState, openKeyState, type Keyring } from "@keybearer/keyring";
 import type { KeyAlert, KeySettings, Strategy } from "@keybearer/keyring";
 import { createSeal, systemClock, type Credential, type SecretVersion } from "@keybearer/secrets";
 
@@ -94,24 +87,5 @@ export function testRing(keys: readonly TestKey[], strategy: Strategy = "ordered
     random: () => 0.5,
     onAlert: (alert) => void alerts.push(alert),
   });
-  return { ring, alerts, credential: renewing(ring, keys), wait: (ms) => void (waited += ms) };
-}
-
-function renewing(ring: Keyring, keys: readonly TestKey[]): Credential {
-  const renew = async () => {
-    const before = keys.map(({ settings: { handle } }) => handle.current());
-    const after = await Promise.all(
-      keys.map(async ({ settings: { handle } }, at) => handle.refresh?.({ rejected: before[at]?.id ?? 0 })),
-    );
-    return after.some((version, at) => version !== before[at]);
-  };
-  return {
-    acquire(request, tried) {
-      try {
-        return ring.acquire(request, tried);
-      } catch (error) {
-        throw KeyringError.is(error) ? Object.assign(error, { renew }) : error;
-      }
-    },
-  };
+  return { ring, alerts, credential: ring, wait: (ms) => void (waited += ms) };
 }

@@ -74,7 +74,7 @@ export class CredentialTable {
     }
     for (const credential of credentials)
       entries.push({ id: this.#ring([credential], "ordered", credential.path, name), location: credential.location });
-    return { entries, allowCleartext };
+    return { entries, allowCleartext, choosesByBody: entries.some(({ id }) => this.#choosesByBody(id)) };
   }
 
   get(id: string): CredentialRequest | undefined {
@@ -85,6 +85,16 @@ export class CredentialTable {
   isOwn(id: string): boolean {
     const request = this.#byId.get(id);
     return request?.kind === "keyring" || request?.otherwise !== undefined;
+  }
+
+  /** Whether the body has a say in which key serves: by its model, or its conversation. */
+  #choosesByBody(id: string): boolean {
+    const request = this.#byId.get(id);
+    if (request?.kind === "passthrough")
+      return request.otherwise !== undefined && this.#choosesByBody(request.otherwise);
+    return (
+      request !== undefined && (request.keys.length > 1 || request.keys.some(({ models }) => models !== undefined))
+    );
   }
 
   #ownKeys({ key, pool }: OwnKeys, path: Path, name: string): string | undefined {
