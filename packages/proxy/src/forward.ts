@@ -17,6 +17,8 @@ interface Course {
   readonly tried: Tried;
   readonly patience: Patience;
   refusal: Refusal | undefined;
+  /** A source that has just said that it knows nothing newer is not asked again. */
+  mayAsk: boolean;
 }
 
 /** Throws ProxyError: 401 404 429 502 503 504. */
@@ -24,7 +26,12 @@ export async function forward(transaction: Transaction, way: Way): Promise<void>
   transaction.backend = way.backend.definition.name;
   transaction.endpoint = way.backend.origin.endpoint;
   const body = requestBody(transaction, way.backend, way.replayBudget);
-  const course: Course = { tried: new Tried(), patience: new Patience(transaction, way), refusal: undefined };
+  const course: Course = {
+    tried: new Tried(),
+    patience: new Patience(transaction, way),
+    refusal: undefined,
+    mayAsk: true,
+  };
   try {
     if (await isServed(transaction, way, body, course)) return;
     const { refusal, tried } = course;
@@ -47,7 +54,7 @@ async function isServed(transaction: Transaction, way: Way, body: RequestBody, c
     noteRefusal(transaction, prepared.keys, refusal);
     if (!concernsKey(refusal) || !body.canBeSentAgain) return false;
     const renewing = concernsVersion(refusal) ? prepared.keys.renew() : undefined;
-    if (renewing) await course.patience.wait(renewing);
+    if (renewing) course.mayAsk = await course.patience.wait(renewing);
   }
 }
 
@@ -68,15 +75,15 @@ async function place(
   transaction: Transaction,
   { backend, credentials }: Way,
   outgoing: OutgoingRequest,
-  { tried, patience, refusal }: Course,
+  { tried, patience, refusal, mayAsk }: Course,
 ): Promise<PlacedKeys | undefined> {
-  for (let hasWaited = refusal !== undefined; ; hasWaited = true) {
+  for (;;) {
     try {
       return placeCredentials(backend, credentials, outgoing, tried.names);
     } catch (error) {
       if (!KeyringError.is(error)) throw error;
-      // Refused in another's request, whose wait for a newer version this one shares.
-      const renewing = hasWaited ? undefined : error.renew?.();
+      // Refused in another's request, whose wait for a newer version this one shares; keys may rotate faster than we ask.
+      const renewing = mayAsk ? error.renew?.() : undefined;
       if (renewing && (await patience.wait(renewing))) continue;
       transaction.attempts.push(...passedOver(error));
       const conclusion = concludeKeyring(error, refusal);

@@ -2,8 +2,8 @@
 import type { SecretVersion } from "@keybearer/secrets";
 import type { PlacedKeys } from "./credential.ts";
 
-/** The version that was current, a newer one, the one before: more are a source gone wild. */
-const MOST_VERSIONS = 3;
+/** Time is the bound for a source that rotates faster than it is asked; this one is for a source gone wild. */
+const MOST_VERSIONS = 32;
 
 export class Tried {
   /** Of keys that have no other version to give. */
