@@ -231,6 +231,8 @@ describe("whatever a writer does", () => {
             whole.add(last);
             for await (const _ of write(path, act, content)) await rest();
             await rest();
+            // Until it was followed, a new link hides who writes to the file behind it: a limit that the README names.
+            if (act.style === "link") await still();
           }
           await still();
           watch.close();

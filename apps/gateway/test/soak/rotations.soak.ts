@@ -83,14 +83,14 @@ async function rotate(provider: Simulator, write: (key: string) => void, key: st
 }
 
 function startTraffic(url: string): { stop(): Promise<readonly number[]> } {
-  let isRunning = true;
+  const over = new AbortController();
   const statuses: number[] = [];
   const clients = Array.from({ length: CLIENTS }, async () => {
-    while (isRunning) statuses.push((await ask(url)).status);
+    while (!over.signal.aborted) statuses.push((await ask(url)).status);
   });
   return {
     async stop() {
-      isRunning = false;
+      over.abort();
       await Promise.all(clients);
       return statuses;
     },

@@ -146,7 +146,7 @@ describe("what is sent", () => {
       }),
       { numRuns: 3000 },
     );
-    expect(accepted).toBeGreaterThan(100);
+    expect(accepted).toBeGreaterThan(20);
   });
 
   test("is looked for in bounded time", () => {
