@@ -21,6 +21,7 @@ import { KeyTable } from "./control/key-table.ts";
 import { keyView, type KeyView } from "./control/key-views.ts";
 import { receiver } from "./control/receive.ts";
 import { Prober } from "./control/prober.ts";
+import { refreshKey } from "./control/refresh-key.ts";
 import { Reloads, type ReloadOutcome } from "./control/reloads.ts";
 import { RunningConfig } from "./control/running-config.ts";
 import { effectiveSettings, needsRestart } from "./control/settings.ts";
@@ -263,6 +264,7 @@ class RunningGateway implements Gateway {
       },
       admits: (authorization) => admits(this.#running.loaded.adminToken, authorization),
       keys: () => this.#keysReport(),
+      refreshKey: (name) => refreshKey(this.#running.loaded, this.#keyrings(), name),
       configStatus: () => this.#reloads.status(),
       reload: () => this.reload("asked for on the admin port"),
       setLevel: (level) => this.#setLevel(level),

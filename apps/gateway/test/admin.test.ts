@@ -72,6 +72,15 @@ describe("the admin port", () => {
     expect(body).not.toContain("canary");
   });
 
+  test("reads a key again when it is told to, and knows no other", async () => {
+    const { urls, keys } = await gatewayInProcess({ config: config(), settingsEnv: withAdmin });
+    const { status, body } = await send("POST", `${urls.admin}/keys/openai/refresh`, changing);
+    expect(status).toBe(200);
+    expect(JSON.parse(body)).toEqual({ name: "openai", version: 1, fingerprint: keys[0]!.fingerprint });
+    expect((await send("POST", `${urls.admin}/keys/another/refresh`, changing)).status).toBe(404);
+    expect((await send("POST", `${urls.admin}/keys/openai/refresh`)).status).toBe(403);
+  });
+
   test("asks for config.adminToken, where there is one", async () => {
     const { urls } = await gatewayInProcess({
       config: config("{ adminToken: canary-admin-token }"),

@@ -21,6 +21,10 @@ test("a key that the provider refuses is told of, left out, and used again once 
   expect(table.stdout).toMatch(/^first .*quarantined/m);
   expect(table.stdout).toMatch(/^second .*healthy/m);
 
+  const metrics = await (await fetch(`${gateway.urls.stats}/metrics`)).text();
+  expect(metrics).toContain('keybearer_key_attempts_total{key="first",status="401"} 1\n');
+  expect(metrics).toContain('keybearer_key_attempts_total{key="second",status="200"} 2\n');
+
   provider.addKey("sk-first-key");
   await gateway.said("stderr", /"event":"key_recovered","key":"first".*"by":"probe"/);
   expect((await ask(gateway.url)).status).toBe(200);

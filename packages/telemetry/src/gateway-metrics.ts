@@ -53,6 +53,7 @@ export function createRequestMetrics(registry: Registry): RequestMetrics {
   const genAiHandles = cached(genAiMetrics(registry));
   const modelName = boundedModels();
   const connections = connectionMetrics(registry);
+  const attempts = attemptMetric(registry);
 
   return {
     record(record) {
@@ -60,6 +61,7 @@ export function createRequestMetrics(registry: Registry): RequestMetrics {
       http.requests.add();
       http.seconds.observe(record.durationMs / 1000);
       http.responseBytes.add(record.responseBytes);
+      countAttempts(record, attempts);
       const { llm } = record;
       if (llm === undefined) return;
       const genAi = genAiHandles(genAiValues(record, llm, modelName));
@@ -93,6 +95,26 @@ export function createProcessMetrics(registry: Registry, build: { readonly versi
     .labels();
   synchronized.set(0);
   return { configSynchronized: (yes) => synchronized.set(yes ? 1 : 0) };
+}
+
+function attemptMetric(registry: Registry): (values: readonly string[]) => Counter {
+  const metric = registry.counter({
+    name: "keybearer_key_attempts_total",
+    help: "Answers of providers to a key, those that another key or version healed included.",
+    labels: ["key", "status"],
+  });
+  return cached((values) => metric.labels(...values));
+}
+
+/** A key that was passed over, and not sent, has status 0. */
+function countAttempts(
+  { attempts = [], key, reason, status }: RequestRecord,
+  counter: (values: readonly string[]) => Counter,
+): void {
+  for (const attempt of attempts) if (attempt.status > 0) counter([attempt.key, String(attempt.status)]).add();
+  const last = attempts.at(-1);
+  const wasRefused = last?.key === key?.name && last?.status === status;
+  if (key !== undefined && reason === undefined && !wasRefused) counter([key.name, String(status)]).add();
 }
 
 function httpMetrics(registry: Registry): (values: readonly string[]) => HttpHandles {

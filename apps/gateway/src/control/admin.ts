@@ -9,11 +9,21 @@ import type { Reply } from "./http.ts";
 import type { KeysReport } from "../keys/report.ts";
 import type { ConfigStatus, ReloadOutcome } from "./reloads.ts";
 
+/** `failure`: its source's code, where it could not be read; the last good version serves on. */
+export interface RefreshedKey {
+  readonly name: string;
+  readonly version: number | undefined;
+  readonly fingerprint: string | undefined;
+  readonly failure: string | undefined;
+}
+
 export interface AdminView {
   /** Whether whoever asks may: always, where the config names no token. */
   admits(authorization: string | undefined): boolean;
   configDump(): unknown;
   keys(): Promise<KeysReport>;
+  /** Reads a key again and forgets what was held against it; undefined: there is none of that name. */
+  refreshKey(name: string): Promise<RefreshedKey | undefined>;
   configStatus(): ConfigStatus;
   reload(): Promise<ReloadOutcome>;
   setLevel(level: LogLevel): void;
@@ -24,7 +34,7 @@ export interface AdminView {
 const CHANGE_HEADER = "x-keybearer-admin";
 
 const HERE = `here are: /config_dump, /config/status, /keys
-to change something: POST /config/reload, /logging?level=, /quitquitquit
+to change something: POST /config/reload, /keys/NAME/refresh, /logging?level=, /quitquitquit
 `;
 
 export function adminReply(view: AdminView, allowedHost: string): (request: IncomingMessage) => Reply | Promise<Reply> {
@@ -64,6 +74,12 @@ async function change(view: AdminView, url: URL): Promise<Reply> {
     const outcome = await view.reload();
     return { ...json(outcome), status: outcome.state === "rejected" ? 409 : 200 };
   }
+  const refreshed = /^\/keys\/([^/]+)\/refresh$/.exec(url.pathname)?.[1];
+  if (refreshed !== undefined) {
+    const key = await view.refreshKey(decodeName(refreshed));
+    if (!key) return { status: 404, body: "there is no key of that name; GET /keys has them\n" };
+    return { ...json(key), status: key.failure === undefined ? 200 : 502 };
+  }
   if (url.pathname === "/quitquitquit") {
     view.quit();
     return { status: 200, body: "draining\n" };
@@ -75,6 +91,14 @@ async function change(view: AdminView, url: URL): Promise<Reply> {
     return { status: 200, body: `${level}\n` };
   }
   return { status: 404, body: "nothing to change here\n" };
+}
+
+function decodeName(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
 }
 
 /** A page of another site reaches this port under its own name (DNS rebinding), never under an IP address or localhost. */
