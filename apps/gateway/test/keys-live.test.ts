@@ -1,7 +1,8 @@
 /** Keys as the running gateway sees them, and how a refused one comes back by itself. */
 import { startSimulator } from "@keybearer/simulator";
 import { expect, test } from "vitest";
-import { ask, oneRoute } from "./configs.ts";
+import { ask, noSmallServers, oneRoute } from "./configs.ts";
+import { gatewayInProcess } from "./in-process.ts";
 import { runKeybearer, startKeybearer } from "./keybearer.ts";
 
 test("a key that the provider refuses is told of, left out, and used again once a free check succeeds", async () => {
@@ -30,5 +31,16 @@ test("a key that the provider refuses is told of, left out, and used again once 
   expect((await ask(gateway.url)).status).toBe(200);
   expect(provider.requests.at(-1)).toMatchObject({ path: "/v1/chat/completions", key: "sk-first-key" });
   await gateway.stop();
+  await provider.close();
+});
+
+test.each([
+  ["{ keyHeader: true }", "openai"],
+  ["{}", null],
+])("with config %s an answer's keybearer-key is %s", async (settings, expected) => {
+  const provider = await startSimulator();
+  const config = oneRoute({ upstream: provider.host, auth: '{ key: "sk-a" }', settings });
+  const { urls } = await gatewayInProcess({ config, settingsEnv: noSmallServers });
+  expect((await ask(urls.binds[0]!)).headers.get("keybearer-key")).toBe(expected);
   await provider.close();
 });
