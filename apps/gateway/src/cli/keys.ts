@@ -2,6 +2,7 @@
 import { ConfigErrors } from "@keybearer/config";
 import { keysReport, type KeysReport } from "../keys/report.ts";
 import { keysTable } from "../keys/table.ts";
+import { adminUrl } from "./admin-address.ts";
 import { askForKeys } from "./admin-client.ts";
 import type { LookArguments } from "./arguments.ts";
 import { adminHeaders } from "./admin-token.ts";
@@ -60,10 +61,4 @@ async function ofConfig(
   } finally {
     await loaded.close();
   }
-}
-
-/** An address that stands for all of them is reached at the machine itself. */
-function adminUrl({ host, port }: { readonly host: string; readonly port: number }): string {
-  const own = host === "0.0.0.0" || host === "::" ? "localhost" : host;
-  return `http://${own.includes(":") ? `[${own}]` : own}:${port}`;
 }

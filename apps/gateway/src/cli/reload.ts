@@ -4,6 +4,7 @@ import { readConfigText, type ConfigText } from "../config-text.ts";
 import { readEnvironment } from "../environment.ts";
 import { systemCode } from "../errors.ts";
 import { providers, sources } from "../implementations.ts";
+import { adminUrl } from "./admin-address.ts";
 import type { ReloadArguments } from "./arguments.ts";
 import { ownAdminHeaders } from "./look.ts";
 import type { Terminal } from "./main.ts";
@@ -77,7 +78,7 @@ async function findAdmin({ file, envFiles }: ReloadArguments, terminal: Terminal
     const lookup = (name: string): string | undefined => variables?.get(name) ?? env[name];
     const { config } = parseConfig(text.bytes, { fileName: text.name, lookup, sources, providers });
     const { adminAddr } = applyEnvironment(config.config, (name) => env[name]);
-    return adminAddr === "off" ? undefined : `http://${bracketed(adminAddr.host)}:${adminAddr.port}`;
+    return adminAddr === "off" ? undefined : adminUrl(adminAddr);
   } catch (error) {
     if (!ConfigErrors.is(error)) throw error;
     return addressIn(text, env);
@@ -90,8 +91,4 @@ function addressIn({ bytes }: ConfigText, env: Terminal["env"]): string | undefi
     /^(?![ \t]*#).*?\badminAddr["']?\s*:\s*["']?([\w.:[\]]+)/m.exec(Buffer.from(bytes).toString()) ?? [];
   const address = env["ADMIN_ADDR"] || written || "localhost:15000";
   return address === "off" ? undefined : `http://${address}`;
-}
-
-function bracketed(host: string): string {
-  return host.includes(":") ? `[${host}]` : host;
 }
