@@ -33,8 +33,13 @@ test("docs/metrics.md has every metric, its type and its labels", () => {
   const registry = telemetry.createRegistry();
   telemetry.createRequestMetrics(registry).connectionClosed("bind/3000");
   telemetry.createProcessMetrics(registry, { version: "0.0.0" });
+  telemetry.createKeyMetrics(registry, []);
   const made = Object.keys(telemetry).filter((name) => /^create\w+Metrics$/.test(name));
-  expect(sorted(made), "all of them are asked here").toEqual(["createProcessMetrics", "createRequestMetrics"]);
+  expect(sorted(made), "all of them are asked here").toEqual([
+    "createKeyMetrics",
+    "createProcessMetrics",
+    "createRequestMetrics",
+  ]);
   const page = textOf("docs/metrics.md");
   const sets = new Map(rowsIn(page, ["set"]).map(([name = "", labels = ""]) => [name, codesIn(labels)]));
   const told = rowsIn(page, ["metric"]).map(([name = "", type, labels = ""]) => {

@@ -1,6 +1,5 @@
 /** The gateway as a whole: config and keys in the main thread, serving threads beside it, and the small servers around. */
 import type { Settings } from "@keybearer/config";
-import type { KeyAlert, Keyring } from "@keybearer/keyring";
 import {
   createLog,
   createProcessMetrics,
@@ -24,14 +23,16 @@ import { Prober } from "./control/prober.ts";
 import { refreshKey } from "./control/refresh-key.ts";
 import { Reloads, type ReloadOutcome } from "./control/reloads.ts";
 import { RunningConfig } from "./control/running-config.ts";
+import { RunningKeys } from "./control/running-keys.ts";
 import { effectiveSettings, needsRestart } from "./control/settings.ts";
 import { isSameConfig } from "./control/same-config.ts";
 import { SmallServers } from "./control/small-servers.ts";
 import { sharesPorts, threadCount } from "./control/threads.ts";
 import { bindUrl } from "./control/urls.ts";
 import { exampleCall } from "./example.ts";
-import { keysReport, type KeysReport } from "./keys/report.ts";
+import type { KeysReport } from "./keys/report.ts";
 import { dumpDefinition } from "./load/dump.ts";
+import { knownKeys } from "./known-keys.ts";
 import type { Loaded } from "./load/load.ts";
 import { version } from "./version.ts";
 
@@ -41,7 +42,12 @@ export type { KeyView } from "./control/key-views.ts";
 const FLUSH_LIMIT_MS = 200;
 
 /** Throws ConfigErrors for a config that cannot work and GatewayError for a port that cannot be had. */
-export async function createGateway(options: GatewayOptions): Promise<Gateway> {
+export async function createGateway(given: GatewayOptions): Promise<Gateway> {
+  const options: GatewayOptions = {
+    ...given,
+    accessLog: (lines) => given.accessLog?.(knownKeys.scrub(lines)),
+    log: (lines) => given.log?.(knownKeys.scrub(lines)),
+  };
   let log: Log | undefined;
   const load = createLoader(options, (text) => log?.warn(text));
   const loaded = await load(options.config);
@@ -69,12 +75,12 @@ class RunningGateway implements Gateway {
   readonly #threads: number;
   readonly #keyTable: KeyTable;
   readonly #running: RunningConfig;
+  readonly #keys: RunningKeys;
   readonly #fleet: Fleet;
   readonly #reloads: Reloads;
   readonly #file: ConfigFile;
   readonly #unsubscribe: (() => void) | undefined;
   readonly #begun = Promise.withResolvers<void>();
-  #rings: { readonly of: Loaded; readonly byId: ReadonlyMap<string, Keyring> } | undefined;
   #prober: Prober | undefined;
   #ready = false;
   #closing: Promise<void> | undefined;
@@ -92,6 +98,13 @@ class RunningGateway implements Gateway {
       keys: this.#keyTable,
       threads: this.#threads > 1 ? "several" : "one",
       tell: (message) => this.#fleet.tell(message),
+    });
+    this.#keys = new RunningKeys({
+      loaded: () => this.#running.loaded,
+      table: this.#keyTable,
+      registry: this.#registry,
+      minimumHealthy: loaded.settings.minHealthyKeys,
+      alert: (alert) => logAlert(log, alert),
     });
     this.#fleet = createFleet(this.#fleetOptions());
     const metrics = createProcessMetrics(this.#registry, { version });
@@ -124,7 +137,8 @@ class RunningGateway implements Gateway {
       this.#ready ? { status: 200, body: "ready\n" } : { status: 503, body: "not ready\n" },
     );
     await this.#small.open("stats", statsAddr, async () => {
-      await this.#fleet.flush(FLUSH_LIMIT_MS);
+      await this.#upToDate();
+      this.#keys.measure();
       return { status: 200, contentType: EXPOSITION_CONTENT_TYPE, body: this.#registry.expose() };
     });
     await this.#small.open(
@@ -135,7 +149,7 @@ class RunningGateway implements Gateway {
     await this.#running.start(this.#fleet);
     this.#prober = new Prober({
       loaded: () => this.#running.loaded,
-      keyrings: () => this.#keyrings(),
+      keyrings: () => this.#keys.keyrings(),
       report: (error) => this.#log.error("a key could not be checked", { error }),
     });
     this.#nameUrls();
@@ -163,6 +177,8 @@ class RunningGateway implements Gateway {
       await next.close();
       return "unchanged";
     }
+    // What was counted for keys that go now is still to be had.
+    this.#keys.measure();
     try {
       await this.#running.replace(next, this.#fleet, next.settings.connectionTerminationDeadlineMs);
     } catch (error) {
@@ -235,25 +251,14 @@ class RunningGateway implements Gateway {
   }
 
   async #keysReport(): Promise<KeysReport> {
-    await this.#fleet.flush(FLUSH_LIMIT_MS);
-    return keysReport({
-      from: "gateway",
-      config: this.#options.config.name,
-      keys: this.#running.loaded.keys,
-      views: [...this.#keyrings().values()].flatMap((ring) => ring.view()),
-      metrics: this.#registry.snapshot(),
-      now: Date.now(),
-    });
+    await this.#upToDate();
+    return this.#keys.report(this.#options.config.name);
   }
 
-  /** Of the config that runs. */
-  #keyrings(): ReadonlyMap<string, Keyring> {
-    const { loaded } = this.#running;
-    if (this.#rings?.of !== loaded) {
-      const alert = (news: KeyAlert): void => logAlert(this.#log, news);
-      this.#rings = { of: loaded, byId: this.#keyTable.keyrings(loaded, this.#started.minHealthyKeys, alert) };
-    }
-    return this.#rings.byId;
+  /** All threads have their keys, and have told what they have counted. */
+  async #upToDate(): Promise<void> {
+    await this.#begun.promise;
+    await this.#fleet.flush(FLUSH_LIMIT_MS);
   }
 
   #adminView(): AdminView {
@@ -264,7 +269,7 @@ class RunningGateway implements Gateway {
       },
       admits: (authorization) => admits(this.#running.loaded.adminToken, authorization),
       keys: () => this.#keysReport(),
-      refreshKey: (name) => refreshKey(this.#running.loaded, this.#keyrings(), name),
+      refreshKey: (name) => refreshKey(this.#running.loaded, this.#keys.keyrings(), name),
       configStatus: () => this.#reloads.status(),
       reload: () => this.reload("asked for on the admin port"),
       setLevel: (level) => this.#setLevel(level),

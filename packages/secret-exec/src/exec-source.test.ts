@@ -257,7 +257,9 @@ describe.skipIf(!posix)("a key from a program", () => {
     const third = next();
     await clock.advance("2s");
     expect(await third).toBe("sk-3");
-    expect(handle.status()).toEqual({ state: "fresh" });
+    expect(handle.status().state).toBe("fresh");
+    expect(handle.status().refreshAt).toBe(clock.now() + 480_000);
+    expect(handle.refreshes?.()).toEqual({ new: 2, same: 0, failed: 2 });
   });
 
   test("is fetched again before it expires, where that is sooner", async () => {

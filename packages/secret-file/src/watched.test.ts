@@ -67,6 +67,18 @@ describe("a key file", () => {
     await replace(path, "three\n");
     await until(() => key() === "three");
     expect(told).toEqual(["two", "three"]);
+    expect(handle.refreshes?.()).toEqual({ new: 2, same: 0, failed: 0 });
+    expect(handle.status()).toEqual({ state: "fresh", watched: true });
+  });
+
+  test("of which a read finds what no event has told yet counts it once", async () => {
+    const { handle, path } = await opened("one\n");
+    await writeFile(path, "two\n");
+    expect((await handle.refresh()).secret.reveal()).toBe("two");
+    await handle.refresh();
+    await rm(path);
+    await expect(handle.refresh()).rejects.toMatchObject({ code: "SECRET_NOT_FOUND" });
+    expect(handle.refreshes?.()).toEqual({ new: 1, same: 1, failed: 1 });
   });
 
   test("of a Kubernetes mount follows the ..data link, and needs no line end", async () => {

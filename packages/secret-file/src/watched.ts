@@ -61,6 +61,7 @@ class WatchedKey {
       context: this.#context,
       first,
       read: () => this.#read(),
+      watched: true,
       close: this.#close,
     });
     return this.#handle;

@@ -62,7 +62,15 @@ export function createKubernetesSource(options: KubernetesSourceOptions = {}): S
         close();
         throw error;
       });
-      const handle = refreshingHandle({ source: "kubernetes", context, first, read, cooldownMs: COOLDOWN_MS, close });
+      const handle = refreshingHandle({
+        source: "kubernetes",
+        context,
+        first,
+        read,
+        cooldownMs: COOLDOWN_MS,
+        watched: true,
+        close,
+      });
       follow({
         client,
         namespace,

@@ -25,7 +25,7 @@ describe("a watched Secret", () => {
     put(api, "sk-2");
     expect(await changed).toBe("sk-2");
     expect(handle.current().id).toBeGreaterThan(before.id);
-    expect(handle.status()).toEqual({ state: "fresh" });
+    expect(handle.status()).toEqual({ state: "fresh", watched: true });
   });
 
   test.each([1, 7, 4_096])("is heard of however its events are cut: %d bytes a chunk", async (bytes) => {
@@ -62,7 +62,8 @@ describe("a watched Secret", () => {
     const changed = next();
     put(api, "sk-2");
     expect(await changed).toBe("sk-2");
-    expect(handle.status()).toEqual({ state: "fresh" });
+    expect(handle.status()).toEqual({ state: "fresh", watched: true });
+    expect(handle.refreshes?.()).toEqual({ new: 1, same: 0, failed: 1 });
     expect(reports).toHaveLength(1);
   });
 
@@ -231,7 +232,7 @@ describe("a watch", () => {
     }
     await waits;
     expect(handle.current().secret.reveal()).toBe("sk-3");
-    expect(handle.status()).toEqual({ state: "fresh" });
+    expect(handle.status()).toEqual({ state: "fresh", watched: true });
     expect(reports).toMatchObject([{ code: "SECRET_DENIED", message: "no permission to list this Secret" }]);
     expect(reports[0]?.fix).toContain("--verb=get,list,watch");
     const begun = api.next("watch");

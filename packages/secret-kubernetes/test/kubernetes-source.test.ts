@@ -123,7 +123,7 @@ describe("opening", () => {
     api.store.put("ai", "another", { Authorization: KEY });
     const watched = api.next("watch");
     const { handle } = await open(api);
-    expect(handle.status()).toEqual({ state: "fresh" });
+    expect(handle.status()).toEqual({ state: "fresh", watched: true });
     expect(Object.fromEntries((await watched).query)).toEqual({
       fieldSelector: "metadata.name=openai-secret",
       watch: "1",

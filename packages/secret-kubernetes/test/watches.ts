@@ -1,5 +1,6 @@
 /** The open watches of a stand-in API server, and what can go wrong with them. */
 import type { ServerResponse } from "node:http";
+import { setTimeout as pause } from "node:timers/promises";
 import type { Store, StoredEvent } from "./store.ts";
 
 export interface WatchRequest {
@@ -19,13 +20,17 @@ interface Watch {
 export class Watches {
   /** Each event is written in pieces of this length, so that chunks begin and end anywhere. */
   chunkBytes = Number.POSITIVE_INFINITY;
+  /** So much later than a read has the news, events come. In order, as long as it is not set back to 0. */
+  delayMs = 0;
   readonly #store: Store;
   readonly #open = new Set<Watch>();
+  #delayed: Promise<void> = Promise.resolve();
 
   constructor(store: Store) {
     this.#store = store;
     store.listen((event) => {
-      for (const watch of this.#open) this.#offer(watch, event);
+      if (this.delayMs === 0) this.#offerAll(event);
+      else this.#delayed = this.#delayed.then(() => pause(this.delayMs)).then(() => this.#offerAll(event));
     });
   }
 
@@ -89,6 +94,10 @@ export class Watches {
   /** The other side is gone and nobody says so: the connection stays, and nothing comes any more. */
   freeze(): void {
     for (const watch of this.#open) watch.isFrozen = true;
+  }
+
+  #offerAll(event: StoredEvent): void {
+    for (const watch of this.#open) this.#offer(watch, event);
   }
 
   #offer(watch: Watch, { type, object }: StoredEvent): void {

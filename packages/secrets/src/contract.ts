@@ -84,6 +84,7 @@ export interface SourceContext {
  * version serves. Failing: there is none, or it has expired, and nothing serves. `since`: milliseconds since the epoch.
  */
 export type SecretStatus = SecretAge &
+  SecretSchedule &
   (
     | { readonly state: "fresh" }
     | { readonly state: "stale"; readonly since: number; readonly reason: string }
@@ -93,6 +94,24 @@ export type SecretStatus = SecretAge &
 export interface SecretAge {
   /** The version is older than the key's policy wants since then: milliseconds since the epoch. It serves all the same. */
   readonly overdueSince?: number;
+}
+
+/** How the next version will be noticed. */
+export interface SecretSchedule {
+  /** When the source is asked next, if it is asked by the clock: milliseconds since the epoch. */
+  readonly refreshAt?: number;
+  /** The source tells of changes by itself. */
+  readonly watched?: true;
+}
+
+/**
+ * What came of the reads of a source after the one that opened the key, and of what a watched source told by itself: a new
+ * version, none, or a failure. Attempts to open the key that failed are among the failures. They never fall.
+ */
+export interface RefreshCounts {
+  readonly new: number;
+  readonly same: number;
+  readonly failed: number;
 }
 
 /** A key that is always at hand. Versions arrive in order; some may be skipped, none is repeated. */
@@ -109,6 +128,8 @@ export interface SecretHandle extends AsyncDisposable {
   status(): SecretStatus;
   /** Told whenever `status().state` has become another. Returns the function that unsubscribes. */
   watchStatus?(listener: (status: SecretStatus) => void): () => void;
+  /** Absent: nobody counts them. */
+  refreshes?(): RefreshCounts;
   /**
    * What a provider may still accept when it refuses the current version: the version before a rotation, for a while, or
    * the current version of a second source. Its `expiresAt` is when that while ends; its id is that of no other version.
@@ -126,6 +147,8 @@ export interface RequestFacts {
   readonly model?: string | undefined;
   /** What all requests of one conversation share, checked for form; it decides nothing but which of several keys serves. */
   readonly conversation?: string | undefined;
+  /** The response that it goes on from, which the account that made it knows alone. */
+  readonly previousResponse?: string | undefined;
   /** Who asks: the id of a validated client key, else the peer's address. Never what a header alone says. */
   readonly caller?: string | undefined;
 }
@@ -163,6 +186,8 @@ export interface Failure {
   readonly confirmed: boolean;
   /** Name of the rule that told, for logs. */
   readonly rule: string;
+  /** What was asked for may be known to another account: its key is worth a try, though none of ours is to blame. */
+  readonly elsewhere?: true | undefined;
 }
 
 /** What a request gets: one key, one of several, or the request's own token. Synchronous, never does I/O. */
@@ -179,6 +204,8 @@ export interface Lease {
   readonly version: SecretVersion;
   /** Tells what is known before the end: the answer has begun, an error came in the stream. `release` still follows. */
   report?(outcome: Outcome): void;
+  /** Tells of a response that this key has made: requests that go on from it get the same key, as long as that can serve. */
+  pin?(responseId: string): void;
   /** Asks the source for a version newer than this one. True: there is one, and `acquire` gives it. Never rejects. */
   renew?(): Promise<boolean>;
   /** Once; a second call does nothing. */

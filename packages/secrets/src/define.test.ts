@@ -39,6 +39,21 @@ describe("a defined source", () => {
     expect(store.fetches).toBe(3);
   });
 
+  test("says when it fetches next, and nothing while it does or when it never will", async () => {
+    const { clock, handle, store } = await open("one", { ttl: "10m" });
+    expect(handle.status()).toEqual({ state: "fresh", refreshAt: clock.now() + 540_000 });
+    const answer = Promise.withResolvers<Fetched>();
+    store.answer = () => answer.promise;
+    await clock.advance("9m");
+    expect([store.fetches, handle.status()]).toEqual([2, { state: "fresh" }]);
+    answer.resolve("one");
+    await handle.refresh();
+    expect(handle.status()).toEqual({ state: "fresh", refreshAt: clock.now() + 540_000 });
+    await handle[Symbol.asyncDispose]();
+    expect(handle.status()).toEqual({ state: "fresh" });
+    expect((await open("one")).handle.status()).toEqual({ state: "fresh" });
+  });
+
   test("fetches again ahead of the expiry, when that is sooner than the ttl", async () => {
     const { clock, store } = await open({ value: "one", expiresAt: fakeClock().now() + 60_000 }, { ttl: "10m" });
     store.answer = async () => "two";
@@ -58,7 +73,8 @@ describe("a defined source", () => {
     await clock.advance("9m");
     expect([store.fetches, value()]).toEqual([2, "one"]);
     const failedAt = clock.now();
-    expect(handle.status()).toEqual({ state: "stale", since: failedAt, reason: "down" });
+    const afterASecond = { refreshAt: failedAt + 1_000 };
+    expect(handle.status()).toEqual({ state: "stale", since: failedAt, reason: "down", ...afterASecond });
     await clock.advance("1h");
     expect(store.fetches).toBeLessThan(16);
     expect(reported).toHaveLength(store.fetches - 1);
@@ -199,6 +215,25 @@ describe("a fetch that hangs", () => {
     controller.abort();
     await expect(opened).rejects.toMatchObject({ code: "SECRET_UNAVAILABLE" });
   });
+});
+
+test("what came of its reads is counted: new, the same, failed, and no read that was spared", async () => {
+  const { clock, handle, store } = await open("one", { ttl: "10m" });
+  const counts = () => handle.refreshes?.();
+  expect(counts()).toEqual({ new: 0, same: 0, failed: 0 });
+  await clock.advance("9m");
+  expect(counts()).toEqual({ new: 0, same: 1, failed: 0 });
+  store.answer = async () => "two";
+  await clock.advance("9m");
+  expect(counts()).toEqual({ new: 1, same: 1, failed: 0 });
+  store.answer = unavailable;
+  for (let asked = 0; asked < 3; asked += 1) {
+    await handle.refresh({ rejected: handle.current().id }).catch(() => undefined);
+  }
+  expect(counts()).toEqual({ new: 1, same: 1, failed: 1 });
+  await handle[Symbol.asyncDispose]();
+  await handle.refresh().catch(() => undefined);
+  expect(counts()).toEqual({ new: 1, same: 1, failed: 1 });
 });
 
 test("a listener that throws is reported, and the next one still hears", async () => {

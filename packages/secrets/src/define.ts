@@ -1,7 +1,7 @@
 /** A secret source from one function that fetches. */
 import { bounded } from "./bounded.ts";
 import { after } from "./clock.ts";
-import type { Notice, SecretSource, SecretVersion, SourceContext } from "./contract.ts";
+import type { Clock, Notice, SecretSource, SecretVersion, SourceContext } from "./contract.ts";
 import { durationMs, type Duration } from "./duration.ts";
 import { SecretError } from "./errors.ts";
 import { refreshingHandle } from "./refreshing-handle.ts";
@@ -66,20 +66,20 @@ export function defineSecretSource<Ref>(definition: SecretSourceDefinition<Ref>)
       };
 
       let failures = 0;
-      let cancel = (): void => undefined;
+      const timer = new Timer(context.clock);
       const plan = (failure: SecretError | undefined): void => {
-        cancel();
+        timer.stop();
         failures = failure === undefined ? 0 : failures + 1;
         const remainingMs = (expiresAt ?? Number.POSITIVE_INFINITY) - context.clock.now();
         const delayMs = failure === undefined ? Math.min(ttlMs, remainingMs) : backoffMs(failures, failure);
         if (delayMs === Number.POSITIVE_INFINITY || signal.aborted) return;
         const spread = 0.8 + 0.1 * (definition.random?.() ?? Math.random());
-        cancel = after(context.clock, Math.max(SHORTEST_DELAY_MS, delayMs * spread), () => {
+        timer.set(Math.max(SHORTEST_DELAY_MS, delayMs * spread), () => {
           if (!signal.aborted) handle.refresh().catch((error: unknown) => context.report(error));
         });
       };
       const close = (): void => {
-        cancel();
+        timer.stop();
         closing.abort();
       };
       const first = await read();
@@ -90,12 +90,38 @@ export function defineSecretSource<Ref>(definition: SecretSourceDefinition<Ref>)
         read,
         cooldownMs: COOLDOWN_MS,
         settled: plan,
+        refreshAt: () => timer.firesAt,
         close,
       });
       plan(undefined);
       return handle;
     },
   };
+}
+
+class Timer {
+  readonly #clock: Clock;
+  #cancel = (): void => undefined;
+  /** Milliseconds since the epoch; undefined: it is not set. */
+  firesAt: number | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  set(delayMs: number, callback: () => void): void {
+    this.stop();
+    this.firesAt = this.#clock.now() + delayMs;
+    this.#cancel = after(this.#clock, delayMs, () => {
+      this.firesAt = undefined;
+      callback();
+    });
+  }
+
+  stop(): void {
+    this.#cancel();
+    this.firesAt = undefined;
+  }
 }
 
 async function fetchVersion<Ref>(

@@ -1,7 +1,7 @@
 /** Any source's handle, held to a policy: how stale, how old, what came before, and what to say while there is none. */
 import { bounded } from "./bounded.ts";
 import { after } from "./clock.ts";
-import type { SecretHandle, SecretStatus, SecretVersion } from "./contract.ts";
+import type { RefreshCounts, SecretHandle, SecretStatus, SecretVersion } from "./contract.ts";
 import { SecretError } from "./errors.ts";
 import type { KeyPolicy } from "./key-policy.ts";
 import { changesAt, statusByPolicy, type KeyFacts } from "./key-status.ts";
@@ -28,6 +28,9 @@ export class KeyHandle implements SecretHandle {
   #inner: SecretHandle | undefined;
   #attempt: Promise<SecretVersion> | undefined;
   #failure: { readonly since: number; readonly error: SecretError | undefined };
+  #failedAttempts = 0;
+  /** Milliseconds since the epoch: when it is tried again to open the source. */
+  #attemptAt: number | undefined;
   #announced: SecretStatus["state"] = "fresh";
   #oldVersion: SecretVersion | undefined;
   #stopTimer: () => void = () => undefined;
@@ -99,6 +102,11 @@ export class KeyHandle implements SecretHandle {
     return this.#statusListeners.add(listener);
   }
 
+  refreshes(): RefreshCounts {
+    const counts = this.#inner?.refreshes?.() ?? { new: 0, same: 0, failed: 0 };
+    return { ...counts, failed: counts.failed + this.#failedAttempts };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
     this.#stopTimer();
@@ -117,9 +125,13 @@ export class KeyHandle implements SecretHandle {
 
   async #keepTrying(): Promise<void> {
     const signal = this.#signal;
+    const { clock } = this.#place.context;
     for (let failures = 1; this.#inner === undefined && !signal.aborted; failures += 1) {
       const code = this.#failure.error?.code ?? "SECRET_UNAVAILABLE";
-      await pause(this.#place.context.clock, gapMs(failures, code, this.#random), signal);
+      const waitMs = gapMs(failures, code, this.#random);
+      this.#attemptAt = clock.now() + waitMs;
+      await pause(clock, waitMs, signal);
+      this.#attemptAt = undefined;
       if (this.#inner === undefined && !signal.aborted) await this.#tryToOpen().catch(() => undefined);
     }
   }
@@ -151,6 +163,7 @@ export class KeyHandle implements SecretHandle {
   #failed(thrown: unknown): never {
     const error = SecretError.from(this.#place.source.name, thrown);
     const known = this.#failure.error;
+    this.#failedAttempts += 1;
     this.#failure = { since: this.#failure.since, error };
     const isNew = known?.code !== error.code || known.message !== error.message;
     if (isNew && !this.#signal.aborted) this.#place.context.report(error);
@@ -167,7 +180,8 @@ export class KeyHandle implements SecretHandle {
     const version = this.#overlap.current;
     if (this.#inner !== undefined) return { status: this.#inner.status(), version };
     const reason = this.#failure.error?.message ?? "the key has not been read yet";
-    return { status: { state: "failing", since: this.#failure.since, reason }, version };
+    const schedule = this.#attemptAt === undefined ? {} : { refreshAt: this.#attemptAt };
+    return { status: { state: "failing", since: this.#failure.since, reason, ...schedule }, version };
   }
 
   /** Tells what has changed, and looks again when time alone will have changed it. */

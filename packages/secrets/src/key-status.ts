@@ -12,7 +12,7 @@ export interface KeyFacts {
 export function statusByPolicy({ status, version }: KeyFacts, policy: KeyPolicy, now: number): SecretStatus {
   const deadAt = staleUntil(status, policy);
   const held: SecretStatus =
-    status.state === "stale" && deadAt <= now ? { state: "failing", since: deadAt, reason: status.reason } : status;
+    status.state === "stale" && deadAt <= now ? { ...status, state: "failing", since: deadAt } : status;
   const overdueSince = overdueAt(version, policy);
   return overdueSince <= now ? { ...held, overdueSince } : held;
 }

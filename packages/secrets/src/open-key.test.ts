@@ -228,7 +228,8 @@ describe("startup: degraded", () => {
     expect(() => key.current()).toThrow(
       expect.objectContaining({ code: "SECRET_UNAVAILABLE", message: "there is no key yet: down" }),
     );
-    expect(key.status()).toEqual({ state: "failing", since: clock.now(), reason: "down" });
+    const inHalfASecond = { refreshAt: clock.now() + 500 };
+    expect(key.status()).toEqual({ state: "failing", since: clock.now(), reason: "down", ...inHalfASecond });
     expect(key.previous()).toBeUndefined();
     const heard: string[] = [];
     key.subscribe((next) => heard.push(next.secret.reveal()));
@@ -242,6 +243,7 @@ describe("startup: degraded", () => {
     expect(text(key)).toBe("one");
     expect(heard).toEqual(["one", "fresh"]);
     const { fetches } = store;
+    expect(key.refreshes()).toEqual({ new: 0, same: 0, failed: fetches - 1 });
     await clock.advance("1d");
     expect(store.fetches).toBe(fetches);
   });
@@ -302,10 +304,12 @@ describe("maxStale", () => {
     expect(key.status()).toMatchObject({ state: "stale", since: failedAt });
     await clock.advance("1m");
     expect(() => key.current()).toThrow(expect.objectContaining({ code: "SECRET_EXPIRED", source: "store" }));
-    expect(key.status()).toEqual({ state: "failing", since: failedAt + 3_600_000, reason: "down" });
+    expect(key.status()).toMatchObject({ state: "failing", since: failedAt + 3_600_000, reason: "down" });
+    expect(key.status().refreshAt).toBeGreaterThan(clock.now());
+    expect(key.refreshes().failed).toBe(store.fetches - 1);
     store.answer = async () => "one";
     await clock.advance("15m");
-    expect([text(key), key.status()]).toEqual(["one", { state: "fresh" }]);
+    expect([text(key), key.status().state]).toEqual(["one", "fresh"]);
     expect(states).toEqual(["stale", "failing", "fresh"]);
   });
 

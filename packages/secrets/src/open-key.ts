@@ -1,6 +1,6 @@
 /** Opens a key as a gateway holds it: with a policy, and perhaps with a second source for the key before it. */
 import { keepAlive } from "./clock.ts";
-import type { SecretHandle, SecretStatus, SecretVersion } from "./contract.ts";
+import type { RefreshCounts, SecretHandle, SecretStatus, SecretVersion } from "./contract.ts";
 import { KeyHandle } from "./key-handle.ts";
 import { DEFAULT_KEY_POLICY, type KeyPolicy } from "./key-policy.ts";
 import type { KeyPlace } from "./opening.ts";
@@ -16,8 +16,8 @@ export interface OpenKeyOptions<Ref = unknown> extends KeyPlace<Ref> {
   random?(): number;
 }
 
-/** A handle that also tells of its status and of the version before. */
-export type Key = SecretHandle & Required<Pick<SecretHandle, "previous" | "watchStatus">>;
+/** A handle that also tells of its status, of its refreshes and of the version before. */
+export type Key = SecretHandle & Required<Pick<SecretHandle, "previous" | "refreshes" | "watchStatus">>;
 
 /**
  * With `startup: fail`, throws the SecretError of the one attempt; with `wait`, that of the last one; with `degraded` never,
@@ -74,6 +74,10 @@ class KeyWithPrevious implements Key {
 
   watchStatus(listener: (status: SecretStatus) => void): () => void {
     return this.#key.watchStatus(listener);
+  }
+
+  refreshes(): RefreshCounts {
+    return this.#key.refreshes();
   }
 
   /** A rotation that we saw says more than the config does. */

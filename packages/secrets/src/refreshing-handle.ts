@@ -1,5 +1,5 @@
 /** A handle over anything that can be read again: one read at a time, one in wait, the last good value kept. */
-import type { SecretHandle, SecretStatus, SecretVersion, SourceContext } from "./contract.ts";
+import type { RefreshCounts, SecretHandle, SecretStatus, SecretVersion, SourceContext } from "./contract.ts";
 import { SecretError } from "./errors.ts";
 import { Latest } from "./latest.ts";
 import { Listeners } from "./listeners.ts";
@@ -18,6 +18,10 @@ export interface RefreshingHandleSettings {
   readonly cooldownMs?: number;
   /** Called after each read with its failure, if it was one: whoever keeps a timer sets the next. */
   settled?(failure: SecretError | undefined): void;
+  /** When whoever keeps a timer has it read next: milliseconds since the epoch. */
+  refreshAt?(): number | undefined;
+  /** The source hears of changes by itself. */
+  readonly watched?: boolean;
   /** Called once, when the handle is disposed of, before a read that still runs is awaited. */
   close?(): void;
 }
@@ -25,6 +29,7 @@ export interface RefreshingHandleSettings {
 /** With a second door, for a source that hears of changes by itself. Both are shut once the handle is disposed of. */
 export interface RefreshingHandle extends SecretHandle {
   watchStatus(listener: (status: SecretStatus) => void): () => void;
+  refreshes(): RefreshCounts;
   /** Returns what is current afterwards. */
   put(version: SecretVersion): SecretVersion;
   /** The last good version stays current. Reported, unless the key fails already and for the same reason. */
@@ -43,6 +48,9 @@ class Refreshing implements RefreshingHandle {
   #waiting: { promise: Promise<SecretVersion>; rejected: number } | undefined;
   #failure: { readonly since: number; readonly error: SecretError } | undefined;
   #quietUntil = Number.NEGATIVE_INFINITY;
+  readonly #refreshes = { new: 0, same: 0, failed: 0 };
+  /** How often something was put or failed by itself. */
+  #events = 0;
   #closed = false;
 
   constructor(settings: RefreshingHandleSettings) {
@@ -66,11 +74,18 @@ class Refreshing implements RefreshingHandle {
   }
 
   put(version: SecretVersion): SecretVersion {
-    return this.#closed ? this.#latest.version : this.#succeed(version);
+    if (this.#closed) return this.#latest.version;
+    this.#events += 1;
+    const before = this.#latest.version;
+    const after = this.#succeed(version);
+    this.#refreshes[after === before ? "same" : "new"] += 1;
+    return after;
   }
 
   fail(thrown: unknown): void {
     if (this.#closed) return;
+    this.#events += 1;
+    this.#refreshes.failed += 1;
     const known = this.#failure?.error;
     const error = this.#failed(thrown);
     if (known?.code !== error.code || known.message !== error.message) this.#settings.context.report(error);
@@ -79,8 +94,19 @@ class Refreshing implements RefreshingHandle {
   status(): SecretStatus {
     const { expiresAt } = this.#latest.version;
     const reason = this.#failure?.error.message ?? "the key has expired";
-    if (this.#latest.expired && expiresAt !== undefined) return { state: "failing", since: expiresAt, reason };
-    return this.#failure === undefined ? { state: "fresh" } : { state: "stale", since: this.#failure.since, reason };
+    const refreshAt = this.#settings.refreshAt?.();
+    const schedule = {
+      ...(refreshAt === undefined ? {} : { refreshAt }),
+      ...(this.#settings.watched ? { watched: true as const } : {}),
+    };
+    if (this.#latest.expired && expiresAt !== undefined)
+      return { state: "failing", since: expiresAt, reason, ...schedule };
+    if (this.#failure === undefined) return { state: "fresh", ...schedule };
+    return { state: "stale", since: this.#failure.since, reason, ...schedule };
+  }
+
+  refreshes(): RefreshCounts {
+    return { ...this.#refreshes };
   }
 
   async refresh(why: { readonly rejected?: number } = {}): Promise<SecretVersion> {
@@ -127,17 +153,25 @@ class Refreshing implements RefreshingHandle {
   async #read(): Promise<SecretVersion> {
     const { source, context, cooldownMs = 0 } = this.#settings;
     const before = this.#latest.version;
+    const events = this.#events;
     try {
       if (this.#closed) throw new SecretError("SECRET_UNAVAILABLE", source, "the key is no longer in use");
       const after = this.#succeed(await this.#settings.read());
+      this.#count(after === before ? "same" : "new", events);
       if (after === before) this.#quietUntil = context.clock.now() + cooldownMs;
       return after;
     } catch (thrown) {
       this.#quietUntil = context.clock.now() + cooldownMs;
+      this.#count("failed", events);
       throw this.#failed(thrown);
     } finally {
       if (!this.#closed) this.#settings.settled?.(this.#failure?.error);
     }
+  }
+
+  /** What a watched source has told in the middle of a read is that read's own news, and counted already. */
+  #count(result: keyof RefreshCounts, eventsBefore: number): void {
+    if (!this.#closed && this.#events === eventsBefore) this.#refreshes[result] += 1;
   }
 
   #succeed(version: SecretVersion): SecretVersion {

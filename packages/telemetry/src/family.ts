@@ -57,7 +57,7 @@ export class Family {
   readonly labels: readonly string[];
   readonly buckets: readonly number[];
   readonly all: Series[] = [];
-  readonly #tree = new LabelTree<Series>();
+  #tree = new LabelTree<Series>();
   readonly #maxSeries: number;
 
   /** Throws METRIC_INVALID. */
@@ -80,6 +80,12 @@ export class Family {
   /** The series of these label values; a new one while there is room, else the one that is called `other`. */
   series(values: readonly string[]): Series {
     return this.#tree.get(values) ?? this.#newSeries(values);
+  }
+
+  /** Whoever still holds one of its series holds a number that nobody reads. */
+  clear(): void {
+    this.all.length = 0;
+    this.#tree = new LabelTree<Series>();
   }
 
   /** Throws METRIC_MISMATCH unless the other one is the same metric. */

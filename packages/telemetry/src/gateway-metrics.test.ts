@@ -55,6 +55,14 @@ test("tokens, duration and time to the first token are counted by model", () => 
   expect(text).toContain(`agentgateway_gen_ai_server_time_to_first_token_bucket{${labels},le="0.04"} 1\n`);
 });
 
+test("cached input tokens are counted by key, where the provider tells of them", () => {
+  const { registry, metrics } = measured();
+  metrics.record(record({ llm: llm("gpt-4o") }));
+  expect(registry.expose()).not.toContain("\nkeybearer_key_cached_input_tokens_total{");
+  for (const cachedInputTokens of [0, 8]) metrics.record(record({ llm: llm("gpt-4o", { cachedInputTokens }) }));
+  expect(registry.expose()).toContain('keybearer_key_cached_input_tokens_total{key="main"} 8\n');
+});
+
 describe("what a caller chooses stays bounded", () => {
   test("unknown methods and statuses", () => {
     const { metrics, values } = measured();

@@ -54,6 +54,7 @@ export function createRequestMetrics(registry: Registry): RequestMetrics {
   const modelName = boundedModels();
   const connections = connectionMetrics(registry);
   const attempts = attemptMetric(registry);
+  const cachedInputTokens = cachedTokensMetric(registry);
 
   return {
     record(record) {
@@ -67,6 +68,8 @@ export function createRequestMetrics(registry: Registry): RequestMetrics {
       const genAi = genAiHandles(genAiValues(record, llm, modelName));
       if (llm.inputTokens !== undefined) genAi.inputTokens.observe(llm.inputTokens);
       if (llm.outputTokens !== undefined) genAi.outputTokens.observe(llm.outputTokens);
+      if (llm.cachedInputTokens !== undefined)
+        cachedInputTokens([record.key?.name ?? UNKNOWN]).add(llm.cachedInputTokens);
       genAi.seconds.observe(record.durationMs / 1000);
       if (llm.timeToFirstByteMs !== undefined) genAi.firstTokenSeconds.observe(llm.timeToFirstByteMs / 1000);
     },
@@ -102,6 +105,15 @@ function attemptMetric(registry: Registry): (values: readonly string[]) => Count
     name: "keybearer_key_attempts_total",
     help: "Answers of providers to a key, those that another key or version healed included.",
     labels: ["key", "status"],
+  });
+  return cached((values) => metric.labels(...values));
+}
+
+function cachedTokensMetric(registry: Registry): (values: readonly string[]) => Counter {
+  const metric = registry.counter({
+    name: "keybearer_key_cached_input_tokens_total",
+    help: "Input tokens that the provider had in its cache, as it counted them.",
+    labels: ["key"],
   });
   return cached((values) => metric.labels(...values));
 }

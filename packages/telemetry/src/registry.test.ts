@@ -105,6 +105,32 @@ describe("series", () => {
     expect(registry.snapshot().map((family) => family.series[0]?.value)).toEqual([1, 0]);
   });
 
+  test("a gauge's series can be replaced: those that are not named are gone, and a handle on them sets nothing", () => {
+    const registry = createRegistry();
+    const gauge = registry.gauge({ name: "open", help: "o", labels: ["bind"] });
+    const old = gauge.labels("a");
+    old.set(5);
+    gauge.replace([
+      [["b"], 1],
+      [["c"], 0],
+    ]);
+    old.set(7);
+    const series = () => registry.snapshot()[0]?.series.map(({ labels: [bind], value }) => [bind, value]);
+    expect(series()).toEqual([
+      ["b", 1],
+      ["c", 0],
+    ]);
+    gauge.labels("a").add(2);
+    gauge.labels("b").add(2);
+    expect(series()).toEqual([
+      ["b", 3],
+      ["c", 0],
+      ["a", 2],
+    ]);
+    gauge.replace([]);
+    expect(registry.expose()).toBe("");
+  });
+
   test("a wrong name, label or bucket, and the same name as something else, are refused by code", () => {
     const registry = createRegistry();
     registry.counter(REQUESTS);

@@ -27,13 +27,21 @@ export interface Metric<Handle> {
   labels(...values: readonly string[]): Handle;
 }
 
+export interface GaugeMetric extends Metric<Gauge> {
+  /**
+   * These are all its series from now on; handles on those before set nothing any more. For one thread alone: `delta()` does
+   * not tell of series that have gone.
+   */
+  replace(series: Iterable<readonly [labels: readonly string[], value: number]>): void;
+}
+
 /** Plain and cloneable: what a worker thread sends to the main thread. */
 export type MetricsDelta = readonly FamilyData[];
 
 export interface Registry {
   /** Throws METRIC_INVALID; METRIC_MISMATCH when the name exists as something else. The same again is the same metric. */
   counter(options: MetricOptions): Metric<Counter>;
-  gauge(options: MetricOptions): Metric<Gauge>;
+  gauge(options: MetricOptions): GaugeMetric;
   histogram(options: HistogramOptions): Metric<Histogram>;
   /** All that was counted, as one delta. */
   snapshot(): MetricsDelta;
@@ -67,7 +75,16 @@ export function createRegistry(): Registry {
 
   return {
     counter: (options) => metric(new Family("counter", options), counterOf),
-    gauge: (options) => metric(new Family("gauge", options), gaugeOf),
+    gauge(options) {
+      const known = family(new Family("gauge", options));
+      return {
+        labels: (...values) => gaugeOf(known.series(values)),
+        replace(series) {
+          known.clear();
+          for (const [labels, value] of series) known.series(labels).value = value;
+        },
+      };
+    },
     histogram(options) {
       const made = new Family("histogram", options);
       return metric(made, (series) => histogramOf(series, made.buckets));

@@ -1,6 +1,6 @@
 import { createKeyring, createKeyState, openKeyState } from "@keybearer/keyring";
 import { inlineSource } from "@keybearer/secret-inline";
-import { createSeal, openKey, type Key } from "@keybearer/secrets";
+import { createSeal, openKey, type Key, type SecretSchedule } from "@keybearer/secrets";
 import { createRegistry } from "@keybearer/telemetry";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { columns, duration } from "./columns.ts";
@@ -136,22 +136,34 @@ describe("the report on keys", () => {
     const stale: Key = {
       ...handle,
       current: () => handle.current(),
-      status: () => ({ state: "stale", since: now - 60_000, reason: "no such file" }),
+      status: () => ({ state: "stale", since: now - 60_000, reason: "no such file", refreshAt: now + 90_000 }),
     };
-    const { keys } = keysReport(facts({ keys: [reported("one", { handle: stale, refreshAt: now + 90_000 })] }));
+    const { keys } = keysReport(facts({ keys: [reported("one", { handle: stale })] }));
     expect(keys[0]).toMatchObject({
       state: "readable",
       why: "no such file",
       refresh: { state: "stale", since: "2026-11-24T11:59:00.000Z", next: "2026-11-24T12:01:30.000Z" },
     });
+    // What a command has opened for itself is not asked again.
+    const alone = keysReport(facts({ from: "config", keys: [reported("one", { handle: stale })] }));
+    expect(alone.keys[0]?.refresh?.next).toBeUndefined();
   });
 });
 
 describe("the table of keys", () => {
   test("has a dash for what is not known, and times as they look from now", async () => {
     const handle = await keyOf("sk-one");
-    const report = keysReport(facts({ keys: [reported("one", { handle, refreshAt: now + 90_000 }), reported("two")] }));
-    const [head = "", one = "", two = ""] = keysTable(report).split("\n");
+    const noticedBy = (schedule: SecretSchedule): Key => ({
+      ...handle,
+      current: () => handle.current(),
+      status: () => ({ state: "fresh", ...schedule }),
+    });
+    const keys = [
+      reported("one", { handle: noticedBy({ refreshAt: now + 90_000 }) }),
+      reported("two"),
+      reported("three", { handle: noticedBy({ watched: true }) }),
+    ];
+    const [head = "", one = "", two = "", three = ""] = keysTable(keysReport(facts({ keys }))).split("\n");
     expect(head.split(/ {2,}/)).toEqual([
       "NAME", "WHERE", "SOURCE", "FINGERPRINT", "VERSION", "AGE", "LAST USED", "LAST OK", "NEXT REFRESH",
       "REQUESTS", "TOKENS", "401", "429", "STATE",
@@ -160,6 +172,7 @@ describe("the table of keys", () => {
       "one", place, "inline", handle.current().secret.fingerprint, "1", "1h", "-", "-", "in 1m 30s",
       "0", "0", "-", "-", "readable",
     ]); // prettier-ignore
+    expect(three.split(/ {2,}/)[8]).toBe("watched");
     const dashes = Array<string>(6).fill("-");
     expect(two.split(/ {2,}/)).toEqual(["two", place, "inline", ...dashes, "0", "0", "-", "-", "notChecked"]);
   });

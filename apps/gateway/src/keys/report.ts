@@ -72,6 +72,8 @@ export interface RefreshReport {
   readonly reason?: string | undefined;
   /** When the source is asked next, if it is asked by the clock. */
   readonly next?: string | undefined;
+  /** The source tells of changes by itself. */
+  readonly watched?: boolean | undefined;
 }
 
 export interface KeysReportFacts {
@@ -86,10 +88,7 @@ export interface KeysReportFacts {
   readonly now: number;
 }
 
-/** A loaded key; `refreshAt`: milliseconds since the epoch. */
-export type ReportedKey = Pick<LoadedKey, "name" | "source" | "place" | "handle" | "unread" | "failure"> & {
-  readonly refreshAt?: number | undefined;
-};
+export type ReportedKey = Pick<LoadedKey, "name" | "source" | "place" | "handle" | "unread" | "failure">;
 
 export function keysReport({ from, config, keys, views, metrics, now }: KeysReportFacts): KeysReport {
   const viewOf = new Map(views.map((view) => [view.name, view]));
@@ -103,7 +102,7 @@ export function keysReport({ from, config, keys, views, metrics, now }: KeysRepo
       ...stateOf(key, viewOf.get(key.name)),
       ...versionFacts(key, from, viewOf.get(key.name), now),
       ...providerFacts(viewOf.get(key.name)),
-      refresh: refreshOf(key),
+      refresh: refreshOf(key, from),
       usage: usageOf.get(key.name),
     })),
   };
@@ -151,7 +150,8 @@ function versionFacts(
   };
 }
 
-function ageOf({ writtenAt, obtainedAt }: SecretVersion, isHeld: boolean, now: number): number | undefined {
+/** In whole seconds, since it was written, else, where the gateway holds it, since it was obtained. */
+export function ageOf({ writtenAt, obtainedAt }: SecretVersion, isHeld: boolean, now: number): number | undefined {
   const since = writtenAt ?? (isHeld ? obtainedAt : undefined);
   return since === undefined ? undefined : Math.max(0, Math.floor((now - since) / 1000));
 }
@@ -173,12 +173,14 @@ function providerFacts(view: KeyView | undefined): Partial<KeyReport> {
   };
 }
 
-function refreshOf({ handle, refreshAt }: ReportedKey): RefreshReport | undefined {
+function refreshOf({ handle }: ReportedKey, from: KeysReport["from"]): RefreshReport | undefined {
   const status = handle?.status();
   if (status === undefined) return undefined;
-  const next = maybeMoment(refreshAt);
-  if (status.state === "fresh") return { state: "fresh", next };
-  return { state: status.state, since: moment(status.since), reason: status.reason, next };
+  // What was opened for a report alone is closed after it, and follows nothing.
+  const isHeld = from === "gateway";
+  const schedule = isHeld ? { next: maybeMoment(status.refreshAt), watched: status.watched } : {};
+  if (status.state === "fresh") return { state: "fresh", ...schedule };
+  return { state: status.state, since: moment(status.since), reason: status.reason, ...schedule };
 }
 
 function moment(epochMs: number): string {

@@ -1,7 +1,7 @@
 /** The reports on keys as tables for people. */
 import type { KeysCheck } from "./check-keys.ts";
 import { columns, duration } from "./columns.ts";
-import type { KeyReport, KeysReport } from "./report.ts";
+import type { KeyReport, KeysReport, RefreshReport } from "./report.ts";
 
 const UNKNOWN = "-";
 
@@ -22,7 +22,7 @@ export function keysTable({ keys, at }: KeysReport): string {
     key.ageSeconds === undefined ? UNKNOWN : duration(key.ageSeconds),
     sinceCell(key.lastUsed, now),
     sinceCell(key.lastSuccess, now),
-    key.refresh?.next === undefined ? UNKNOWN : `in ${untilCell(key.refresh.next, now)}`,
+    nextCell(key.refresh, now),
     count(key.usage?.requests),
     key.usage === undefined ? UNKNOWN : String(key.usage.inputTokens + key.usage.outputTokens),
     count(key.usage?.refused401),
@@ -63,6 +63,11 @@ function stateCell({ state, why, until, refresh, overdueSince, resting = [] }: K
     ...resting.map((rest) => `${rest.model || "no model"}: ${rest.state} for ${untilCell(rest.until, now)}`),
   ].filter((part) => part !== undefined);
   return known.length === 0 ? state : `${state} (${known.join("; ")})`;
+}
+
+function nextCell({ next, watched }: Partial<RefreshReport> = {}, now: number): string {
+  if (next !== undefined) return `in ${untilCell(next, now)}`;
+  return watched ? "watched" : UNKNOWN;
 }
 
 function sinceCell(moment: string | undefined, now: number): string {

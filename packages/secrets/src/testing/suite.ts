@@ -56,7 +56,7 @@ function testOpening<Ref>(tests: SecretSourceTests<Ref>): void {
   test("opens a key", () =>
     using(tests, KEY, async (handle) => {
       holds(handle.current(), KEY);
-      assert.deepEqual(handle.status(), { state: "fresh" });
+      assert.equal(handle.status().state, "fresh");
     }));
 
   test("leaves out the white space around a key", () =>
@@ -184,7 +184,7 @@ function testFailures<Ref>(tests: SecretSourceTests<Ref>): void {
       hides(status);
       await place.write?.(OTHER);
       holds(await handle.refresh(), OTHER);
-      assert.deepEqual(handle.status(), { state: "fresh" });
+      assert.equal(handle.status().state, "fresh");
     }));
 
   test("keeps the last good key when the place is gone", () =>
@@ -283,7 +283,7 @@ function testWatching<Ref>(tests: SecretSourceTests<Ref>): void {
         assert.equal(reported.length, 1);
         const back = status();
         await place.write?.(KEY);
-        assert.deepEqual(await back, { state: "fresh" });
+        assert.equal((await back).state, "fresh");
         assert.equal(handle.current(), good);
       },
       reporting(reported),
