@@ -6,6 +6,7 @@ export const USAGE = `usage: keybearer [-f FILE|-] [-c YAML] [--validate-only [-
        keybearer keys [check] [-f FILE|-] [-c YAML] [--admin URL] [--json] [--run-sources]
        keybearer doctor [-f FILE|-] [-c YAML] [--json] [--run-sources] [--online] [--strict]
        keybearer init [FILE]
+       keybearer init source NAME [DIRECTORY]
        keybearer schema`;
 
 export const HELP = `${USAGE}
@@ -31,6 +32,7 @@ An LLM gateway that holds the keys.
   keys check          ask each provider, by a call that costs nothing, whether it takes the key
   doctor              what is wrong or risky with config and keys, and how to mend it
   init                write a starter config
+  init source         write a key source of your own, NAME.mjs, and its test
   schema              print the JSON Schema of the config, for editors
 
 Without -f and -c: ./config.yaml, \${XDG_CONFIG_HOME:-~/.config}/keybearer/config.yaml, /config/config.yaml.
@@ -68,10 +70,19 @@ export interface ReloadArguments {
   readonly envFiles: readonly string[];
 }
 
+export interface InitSourceArguments {
+  readonly command: "init source";
+  /** The source's word in YAML. */
+  readonly name: string;
+  /** Where its files go. */
+  readonly directory: string;
+}
+
 export type Arguments =
   | RunArguments
   | LookArguments
   | ReloadArguments
+  | InitSourceArguments
   | { readonly command: "init"; readonly file: string | undefined }
   | { readonly command: "schema" | "version" | "help" };
 
@@ -89,6 +100,7 @@ export function parseArguments(argv: readonly string[]): Arguments {
   refuseStrayFlags(positionals.slice(0, 2).join(" "), values);
   if (command === undefined) return runArguments(values);
   if (command === "keys" || command === "doctor") return lookArguments(command, rest, values);
+  if (command === "init" && rest[0] === "source") return initSourceArguments(rest.slice(1));
   if (rest.length > (command === "init" ? 1 : 0)) throw new UsageError(`unexpected argument: ${rest.at(-1)}`);
   if (command === "init") return { command, file: rest[0] };
   if (command === "schema") return { command };
@@ -129,6 +141,15 @@ function reloadArguments({ admin, file, "env-file": envFiles }: Values): ReloadA
     throw new UsageError("--admin is a URL: http://localhost:15000");
   }
   return { command: "reload", admin, file, envFiles };
+}
+
+function initSourceArguments([name, directory = ".", ...more]: readonly string[]): InitSourceArguments {
+  if (name === undefined) throw new UsageError("init source needs a name: keybearer init source NAME");
+  if (!/^[a-z][a-z\d-]*$/.test(name)) {
+    throw new UsageError(`a source's name is lower-case letters, digits and -, a letter first; this is ${name}`);
+  }
+  if (more.length > 0) throw new UsageError(`unexpected argument: ${more[0]}`);
+  return { command: "init source", name, directory };
 }
 
 function runArguments(values: Values): RunArguments {

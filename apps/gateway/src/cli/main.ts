@@ -1,15 +1,15 @@
 /** The binary: a command line in, an exit code out. */
-import { writeFile } from "node:fs/promises";
-import { resolve } from "node:path";
 import { configJsonSchema, ConfigErrors } from "@keybearer/config";
-import { GatewayError, inWords, systemCode } from "../errors.ts";
+import { GatewayError, stackOf } from "../errors.ts";
 import { providers, sources } from "../implementations.ts";
 import { version } from "../version.ts";
 import { HELP, parseArguments, USAGE, UsageError, type Arguments } from "./arguments.ts";
+import { initSource } from "./init-source.ts";
 import { reload } from "./reload.ts";
 import { doctor } from "./doctor.ts";
 import { keys } from "./keys.ts";
 import { checkEveryKey } from "./keys-check.ts";
+import { writeNewFiles } from "./new-files.ts";
 import { runGateway } from "./run.ts";
 import { nextSteps, STARTER_CONFIG } from "./starter.ts";
 import { validate } from "./validate.ts";
@@ -52,6 +52,8 @@ async function run(args: Arguments, terminal: Terminal): Promise<number> {
       return 0;
     case "init":
       return init(args.file ?? "config.yaml", terminal);
+    case "init source":
+      return initSource(args, terminal);
     case "reload":
       return reload(args, terminal);
     case "keys":
@@ -66,14 +68,7 @@ async function run(args: Arguments, terminal: Terminal): Promise<number> {
 }
 
 async function init(file: string, terminal: Terminal): Promise<number> {
-  try {
-    await writeFile(resolve(terminal.workingDirectory, file), STARTER_CONFIG, { flag: "wx", mode: 0o600 });
-  } catch (cause) {
-    if (systemCode(cause) === "EEXIST") {
-      throw new GatewayError("FILE_EXISTS", `${file} exists already, and is left as it is`, { cause });
-    }
-    throw new GatewayError("FILE_UNWRITABLE", `cannot write ${file}: ${inWords(cause)}`, { cause });
-  }
+  await writeNewFiles([{ path: file, text: STARTER_CONFIG, mode: 0o600 }], terminal.workingDirectory);
   terminal.say(nextSteps(file));
   return 0;
 }
@@ -82,6 +77,5 @@ async function init(file: string, terminal: Terminal): Promise<number> {
 function explain(error: unknown): string {
   if (ConfigErrors.is(error)) return `${error.format()}\n`;
   if (GatewayError.is(error)) return `keybearer: ${error.code}: ${error.message}\n`;
-  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return `keybearer: this is a fault of keybearer itself, please report it:\n${stack}\n`;
+  return `keybearer: this is a fault of keybearer itself, please report it:\n${stackOf(error)}\n`;
 }
