@@ -60,6 +60,8 @@ function findInstalledNode() {
  * launcher dies, however it dies, and the child then ends itself (endWithLauncher).
  */
 function handOver(node) {
+  // A signal is the child's to answer; our own report would list the environment, keys and all.
+  if (process.report) process.report.reportOnSignal = false;
   const child = spawn(node, process.execArgv.concat(launcher, process.argv.slice(2)), {
     detached: true,
     env: Object.assign({}, process.env, { [parentVariable]: String(process.pid) }),

@@ -1,4 +1,4 @@
-/** What an operator did that cannot work: one message, no stack trace. */
+/** What an operator did that cannot work: one message, no stack trace. Whatever else ends the process has one. */
 
 export type GatewayErrorCode =
   | "CONFIG_NOT_FOUND"
@@ -47,4 +47,9 @@ export function inWords(error: unknown): string {
   };
   const code = systemCode(error) ?? "";
   return words[code] ?? (error instanceof Error ? error.message : String(error));
+}
+
+/** Of anything that was thrown. */
+export function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -1,5 +1,11 @@
 /** Entry of the binary. */
 import { main } from "./cli/main.ts";
+import { endOnUncaughtError, keepEnvironmentOutOfReports, scrubStream } from "./process-exits.ts";
+
+keepEnvironmentOutOfReports();
+endOnUncaughtError();
+scrubStream(process.stdout);
+scrubStream(process.stderr);
 
 // Whoever reads our messages may go; that is no reason to stop serving.
 process.stderr.on("error", () => undefined);

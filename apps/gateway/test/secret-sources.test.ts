@@ -46,6 +46,19 @@ describe("secretSources", () => {
     );
   });
 
+  test("may import the gateway's own packages where none is installed", async () => {
+    const module = `
+import { defineSecretSource } from "@keybearer/secrets";
+const schema = { "~standard": { version: 1, vendor: "test", validate: (value) => ({ value }) } };
+export default defineSecretSource({ name: "vault", schema, ttl: "10m", fetch: async () => "sk-from-the-vault" });`;
+    const checked = await runKeybearer({
+      config: configFor("127.0.0.1:9"),
+      files: { "vault.mjs": module },
+      args: ["--validate-only", "--run-sources"],
+    });
+    expect(checked).toMatchObject({ code: 0, stderr: expect.not.stringContaining("SECRET_SOURCE_MODULE") });
+  });
+
   test("that are no sources, or are missing, are errors at their place", async () => {
     const config = configFor("127.0.0.1:9");
     const none = await runKeybearer({ config, files: { "vault.mjs": "export default 1;" } });
@@ -56,7 +69,11 @@ describe("secretSources", () => {
     expect(missing.stderr).toContain(
       "config.yaml:1:17: SECRET_SOURCE_MODULE: cannot load ./vault.mjs: Cannot find module",
     );
-    expect([none.code, missing.code]).toEqual([1, 1]);
+    const lacking = await runKeybearer({ config, files: { "vault.mjs": 'import "nowhere-to-be-found";' } });
+    expect(lacking.stderr).toMatch(
+      /cannot load \.\/vault\.mjs: Cannot find package 'nowhere-to-be-found'[^]*npm install nowhere-to-be-found/,
+    );
+    expect([none.code, missing.code, lacking.code]).toEqual([1, 1, 1]);
     expect(missing.stderr).not.toContain("    at ");
   });
 });

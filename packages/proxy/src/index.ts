@@ -11,6 +11,7 @@ export { isCleartext, namesIn } from "./backend.ts";
 export { secureContextError } from "./upstream-tls.ts";
 export { isPrivateHost, originOf } from "./origin.ts";
 export type { Origin } from "./origin.ts";
+export { secretScrubber } from "./scrub.ts";
 
 export { DefinitionError, ProxyError } from "./errors.ts";
 export type { ProxyErrorCode } from "./errors.ts";

@@ -10,7 +10,7 @@ import { cluster, directoryOf, kubeconfig, open, partsOf } from "./cluster.ts";
 const run = promisify(execFile);
 const hasKubectl = spawnSync("kubectl", ["version", "--client"]).status === 0;
 const missing = [
-  ...(hasKubectl ? [] : ["kubectl, which Debian has as kubernetes-client"]),
+  ...(hasKubectl ? [] : ["kubectl, which `apt-get install kubernetes-client` brings"]),
   ...(hasOpenssl ? [] : ["openssl"]),
 ];
 const title = missing.length === 0 ? "kubectl" : `kubectl (skipped: the PATH has no ${missing.join(" and no ")})`;

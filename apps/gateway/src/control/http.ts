@@ -1,6 +1,7 @@
 /** The small servers of the control plane: readiness, metrics, admin. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { knownKeys } from "../known-keys.ts";
 import { portError } from "./ports.ts";
 
 export interface Address {
@@ -57,13 +58,14 @@ async function answer(
     // What went wrong may name anything; whoever asks here gets no more than that it did.
     reply = { status: 500, body: "internal error\n" };
   }
+  const body = knownKeys.scrub(reply.body);
   response.writeHead(reply.status, {
     "content-type": reply.contentType ?? "text/plain; charset=utf-8",
-    "content-length": Buffer.byteLength(reply.body),
+    "content-length": Buffer.byteLength(body),
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
   });
-  response.end(request.method === "HEAD" ? undefined : reply.body);
+  response.end(request.method === "HEAD" ? undefined : body);
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {

@@ -5,13 +5,15 @@ import type { ConfigText } from "../config-text.ts";
 import type { GatewayOptions } from "../gateway-options.ts";
 import { loadConfig, type Loaded } from "../load/load.ts";
 import type { LoadedModules } from "../load/modules.ts";
+import { knownKeys } from "../known-keys.ts";
 
 /** Throws ConfigErrors. */
 export type Loader = (text: ConfigText) => Promise<Loaded>;
 
 /** `warn` hears of keys that could not be read again, and of what is worth knowing, later. */
 export function createLoader(options: GatewayOptions, warn: (text: string) => void): Loader {
-  const report = (error: unknown): void => warn(error instanceof Error ? error.message : String(error));
+  const report = (error: unknown): void =>
+    warn(knownKeys.scrubForeign(error instanceof Error ? error.message : String(error)));
   const pool = new HandlePool<Key>(report);
   const modules: LoadedModules = new Map();
   let started: Settings | undefined;

@@ -17,6 +17,7 @@ import {
   type SecretVersion,
 } from "@keybearer/secrets";
 import type { ConfigText } from "../config-text.ts";
+import { knownKeys } from "../known-keys.ts";
 import type { KeyRequest } from "./credential-table.ts";
 
 export interface OpenKeysOptions {
@@ -120,7 +121,7 @@ function keyPlace(
     report,
     warn: (notice: Notice) =>
       warn(text.origin === "command line" && notice.code === "SECRET_INLINE" ? onCommandLine(notice) : notice),
-    seal: createSeal({ source: reference.source, clock: systemClock, fingerprintKey }),
+    seal: knownKeys.following(createSeal({ source: reference.source, clock: systemClock, fingerprintKey }), signal),
   };
   return { source, ref: reference.ref, context };
 }
@@ -139,13 +140,12 @@ function warnOfForeignKey(
   warn({ code: "KEY_OF_ANOTHER_PROVIDER", message: `this looks like a key of ${owner}, and goes to ${provider}` });
 }
 
-/** As vendors' keys begin. Somebody may have written one where a path is wanted, and what was found names the path. */
-const KEY_LIKE = /(?<![\w-])(?:sk|pk|gsk|xai|pplx|hf|nvapi)[-_][\w+=.-]{16,}/g;
-
 function placeError(error: unknown, { path }: KeyRequest, source: ConfigSource): ConfigError {
   if (SecretError.is(error)) {
     const { code, message, found, fix } = error;
-    return source.error(path, { code, message, found: found?.replaceAll(KEY_LIKE, "<a key?>"), fix, cause: error });
+    // A source of somebody else's may quote its key, and of ours one that stands where a path is wanted.
+    const [told, what, mend] = [message, found, fix].map((text) => text && knownKeys.scrubForeign(text));
+    return source.error(path, { code, message: told ?? message, found: what, fix: mend, cause: error });
   }
   // A source of somebody else's may throw anything, its text included: it is not repeated.
   return source.error(path, {
@@ -157,5 +157,5 @@ function placeError(error: unknown, { path }: KeyRequest, source: ConfigSource):
 
 function noticeText(source: ConfigSource, path: KeyRequest["path"], { code, message, fix }: Notice): string {
   const line = source.notice(path, { code, message });
-  return fix === undefined ? line : `${line}\n      fix    ${fix}`;
+  return knownKeys.scrubForeign(fix === undefined ? line : `${line}\n      fix    ${fix}`);
 }
