@@ -1,5 +1,5 @@
 /** One `curl` line that works against the config as it is. */
-import type { GatewayDefinition, ListenerDefinition, RouteDefinition } from "@keybearer/proxy";
+import { backendsOf, type GatewayDefinition, type ListenerDefinition, type RouteDefinition } from "@keybearer/proxy";
 
 /** For the first route with an LLM behind it; undefined: there is none that a line could show. */
 export function exampleCall(definition: GatewayDefinition, baseUrl: (bindName: string) => string): string | undefined {
@@ -15,7 +15,7 @@ export function exampleCall(definition: GatewayDefinition, baseUrl: (bindName: s
 }
 
 function exampleFor(listener: ListenerDefinition, route: RouteDefinition, baseUrl: string): string | undefined {
-  const backend = route.backends.find(({ kind }) => kind === "ai");
+  const backend = backendsOf(route).find(({ kind }) => kind === "ai");
   const path = examplePath(route);
   if (backend?.kind !== "ai" || path === undefined) return undefined;
   const host = exampleHost(route.hostnames[0] ?? listener.hostname);
@@ -45,14 +45,14 @@ function exampleHost(pattern: string | undefined): string | undefined {
   return pattern?.replace(/^\*/, "any");
 }
 
-function clientKeyArgument({ policies, backends }: RouteDefinition): string | undefined {
-  const location = policies.apiKey?.location;
+function clientKeyArgument(route: RouteDefinition): string | undefined {
+  const location = route.policies.apiKey?.location;
   if (location && "header" in location) {
     const { name, prefix } = location.header;
     return `-H '${name}: ${prefix ?? (name.toLowerCase() === "authorization" ? "Bearer " : "")}<a client key>'`;
   }
   if (location) return undefined;
-  const passesOn = backends.some(({ credential }) =>
+  const passesOn = backendsOf(route).some(({ credential }) =>
     credential?.entries.some(({ id }) => id.startsWith("passthrough")),
   );
   return passesOn ? '-H "authorization: Bearer $OPENAI_API_KEY"' : undefined;

@@ -1,6 +1,7 @@
 /** Which version of a key may be sent: refused ones are not, until a newer one comes or a probe succeeds. */
 import type { SecretVersion } from "@keybearer/secrets";
 import type { Entry } from "./entry.ts";
+import { QuarantineShare } from "./quarantine-share.ts";
 import type { KeyAlert, Probe } from "./settings.ts";
 import type { KeyState } from "./state/key-state.ts";
 import { slot } from "./state/layout.ts";
@@ -15,14 +16,16 @@ export class Health {
   readonly #state: KeyState;
   readonly #random: () => number;
   readonly #alert: (alert: KeyAlert) => void;
+  readonly #share: QuarantineShare;
 
-  constructor(state: KeyState, random: () => number, alert: (alert: KeyAlert) => void) {
+  constructor(entries: readonly Entry[], state: KeyState, random: () => number, alert: (alert: KeyAlert) => void) {
     this.#state = state;
     this.#random = random;
     this.#alert = alert;
+    this.#share = new QuarantineShare(entries, state);
   }
 
-  /** The version to send; undefined: all that there are were refused. Throws what the handle throws. */
+  /** The version to send, unless it is held; undefined: all that there are were refused. Throws what the handle throws. */
   usable(entry: Entry): SecretVersion | undefined {
     const version = entry.handle.current();
     const refused = this.#state.peek(entry.slot, slot.refused);
@@ -52,8 +55,23 @@ export class Health {
     return this.#state.load(entry.slot, slot.suspected) === version.id;
   }
 
-  /** True for whoever is the first to know. */
-  refuse(entry: Entry, version: number, now: number, rule: string): boolean {
+  /** Ticks for which a suspected version is passed over; 0: it serves. */
+  heldTicks(entry: Entry, version: SecretVersion, now: number): number {
+    const until = this.#state.peek(entry.slot, slot.heldUntil);
+    // Later than any gap: the clock was set back.
+    if (until <= now || until > now + 2 * FIRST_GAP || !this.isSuspected(entry, version)) return 0;
+    return until - now;
+  }
+
+  /** An answer has refused it. True for whoever is the first to know, and takes it out of service. */
+  condemn(entry: Entry, version: SecretVersion, now: number, rule: string): boolean {
+    if (this.isRefused(entry, version)) return false;
+    if (this.#share.claim(entry, now)) return this.#refuse(entry, version.id, now, rule);
+    this.#hold(entry, version, now);
+    return false;
+  }
+
+  #refuse(entry: Entry, version: number, now: number, rule: string): boolean {
     if (!this.#raiseRefused(entry.slot, version)) return false;
     this.#state.swap(entry.slot, slot.suspected, version, 0);
     this.#state.store(entry.slot, slot.probes, 0);
@@ -71,6 +89,19 @@ export class Health {
     const due = this.#state.load(index, slot.probeAt);
     // A while after a probe has cleared it, it stays cleared. A clock that was set back does not make the while longer.
     if (due > now && due <= now + CLEARED_TICKS) return;
+    this.#ask(index, version);
+  }
+
+  /** A suspicion that a code of the provider's stands behind: for a moment nobody is served with it either. */
+  #hold(entry: Entry, version: SecretVersion, now: number): void {
+    const { slot: index } = entry;
+    if (this.heldTicks(entry, version, now) > 0) return;
+    if (!this.isSuspected(entry, version)) this.#ask(index, version);
+    this.#state.store(index, slot.heldUntil, now + this.#gap(0));
+  }
+
+  #ask(index: number, version: SecretVersion): void {
+    this.#state.store(index, slot.heldUntil, 0);
     this.#state.store(index, slot.probeAt, 0);
     this.#state.store(index, slot.suspected, version.id);
   }
@@ -97,7 +128,7 @@ export class Health {
 
   probed(entry: Entry, version: SecretVersion, ok: boolean, now: number, rule: string): void {
     if (ok) this.#clear(entry, version, now);
-    else if (!this.isRefused(entry, version)) this.refuse(entry, version.id, now, rule);
+    else if (!this.isRefused(entry, version)) this.#refuse(entry, version.id, now, rule);
     else {
       const probes = Math.min(this.#state.load(entry.slot, slot.probes) + 1, 16);
       this.#state.store(entry.slot, slot.probes, probes);
@@ -124,6 +155,8 @@ export class Health {
       slot.probes,
       slot.probeAt,
       slot.isDown,
+      slot.heldUntil,
+      slot.condemnedAt,
     ]) {
       this.#state.store(entry.slot, word, 0);
     }

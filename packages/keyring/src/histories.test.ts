@@ -7,6 +7,11 @@ const KEYS = 3;
 const WORKERS = 2;
 const MOST = 2;
 const TICK = 100;
+const MINUTE = 60_000;
+/** So long a key is passed over that was refused when no more could go. */
+const HOLD = 5_000;
+/** Of three keys, half, rounded down. */
+const MOST_CONDEMNED = 1;
 
 type Step =
   | { readonly act: "acquire"; readonly worker: number; readonly model: string; readonly tried: readonly string[] }
@@ -21,6 +26,12 @@ interface Known {
   /** By `key`, `key model` or `scope model`. */
   readonly until: Map<string, number>;
   readonly refused: Map<number, number>;
+  /** The newest refused version before that one. */
+  readonly refusedBefore: Map<number, number>;
+  /** Versions that are passed over: for certain up to one moment, and not beyond another. */
+  readonly held: Map<number, { readonly version: number; readonly atLeast: number; readonly atMost: number }>;
+  /** When an answer took the key out of service. */
+  readonly condemned: Map<number, number>;
 }
 interface Held {
   readonly worker: number;
@@ -88,12 +99,21 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 /** The table under test and, beside it, what a plain program would know. */
 class History {
   time = 1_700_000_000_000;
+  readonly #start = this.time;
   readonly #clock = { now: () => this.time };
   readonly #buffer = createKeyState({ slots: KEYS + 1, workers: WORKERS, marks: 64, clock: this.#clock });
   readonly #seals = Array.from({ length: KEYS }, () => createSeal({ source: "fake", clock: this.#clock }));
   readonly #versions: SecretVersion[] = this.#seals.map((seal) => seal("sk-first"));
   readonly #rings = Array.from({ length: WORKERS }, (_, at) => this.#ring(at));
-  readonly known: Known = { until: new Map(), refused: new Map() };
+  readonly known: Known = {
+    until: new Map(),
+    refused: new Map(),
+    refusedBefore: new Map(),
+    held: new Map(),
+    condemned: new Map(),
+  };
+  /** What the table itself says: when answers took which key out of service. */
+  readonly #quarantines: { readonly key: number; readonly at: number }[] = [];
   held: Held[] = [];
   /** Whether the clock only goes forward: the plain deadlines know no other. */
   readonly #isSteady: boolean;
@@ -164,6 +184,7 @@ class History {
     if (free.length > 0) expect(lease.version.id).toBeGreaterThan(this.known.refused.get(key) ?? 0);
     expect(this.#load(key)).toBeLessThan(MOST);
     if (this.#isSteady) expect(this.#rests(key, model)).toBe(false);
+    if (this.#isSteady) expect(this.#isHeld(key, lease.version.id)).toBe(false);
     const isProbe = lease.version.id <= (this.known.refused.get(key) ?? 0);
     this.held.push({ worker, key, model, lease, isProbe });
   }
@@ -172,29 +193,93 @@ class History {
     if (this.held.length === 0) return;
     const index = at % this.held.length;
     const [{ key, model, lease, isProbe }] = this.held.splice(index, 1) as [Held];
+    const before = this.#refusedVersions();
     if (how === "ok") {
       lease.release({ kind: "answered", status: 200 });
+      this.#doubt(key, (version) => version === lease.version.id);
       if (isProbe && this.known.refused.get(key) === lease.version.id) this.known.refused.delete(key);
     } else if (typeof how === "string") lease.release({ kind: how });
     else {
       lease.release({ kind: "refused", failure: how });
-      this.#learn(key, model, lease.version.id, how);
+      this.#learn(key, model, lease.version.id, how, isProbe);
     }
+    if (this.#isSteady && !isProbe) this.#quarantinesAreFew(before);
   }
 
-  #learn(key: number, model: string, version: number, { class: kind, scope, waitMs = 0, confirmed }: Failure): void {
+  #refusedVersions(): number[] {
+    return this.#rings[0]!.view().map(({ refusedVersion = 0 }) => refusedVersion);
+  }
+
+  /** Whatever the model thinks: answers take no more than half of the keys out of service in a minute. */
+  #quarantinesAreFew(before: readonly number[]): void {
+    for (const [key, refused] of this.#refusedVersions().entries()) {
+      if (refused > before[key]!) this.#quarantines.push({ key, at: this.time });
+    }
+    const recent = this.#quarantines.filter(({ at }) => this.time - at < MINUTE - TICK);
+    expect(new Set(recent.map(({ key }) => key)).size).toBeLessThanOrEqual(MOST_CONDEMNED);
+  }
+
+  #learn(
+    key: number,
+    model: string,
+    version: number,
+    { class: kind, scope, waitMs = 0, confirmed }: Failure,
+    isProbe: boolean,
+  ): void {
     const account = key < 2 ? "account" : `${key}`;
     const extend = (name: string) => {
       this.known.until.set(name, Math.max(this.known.until.get(name) ?? 0, this.time + Math.max(waitMs, 1)));
     };
-    if (kind === "keyInvalid" && confirmed) {
-      this.known.refused.set(key, Math.max(version, this.known.refused.get(key) ?? 0));
+    if (kind === "keyInvalid" || kind === "suspected") {
+      if (isProbe) this.#refuse(key, version);
+      else if (kind === "keyInvalid" && confirmed) this.#condemn(key, version);
+      else this.#doubt(key, (held) => held !== version);
     } else if (kind === "notAllowed") this.#ifCurrent(key, version, () => extend(`key ${key} ${model}`));
     else if (kind === "limited" || kind === "outOfMoney") {
       if (scope === "key") this.#ifCurrent(key, version, () => extend(`key ${key}`));
       else if (account === "account") extend(scope === "scope" ? account : `${account} ${model}`);
       else this.#ifCurrent(key, version, () => extend(scope === "scope" ? `key ${key}` : `key ${key} ${model}`));
     }
+  }
+
+  #refuse(key: number, version: number): void {
+    const refused = this.known.refused.get(key) ?? 0;
+    if (version === refused) return;
+    this.known.refused.set(key, Math.max(version, refused));
+    this.known.refusedBefore.set(key, Math.max(Math.min(version, refused), this.known.refusedBefore.get(key) ?? 0));
+  }
+
+  /** One key of three a minute; any other waits for a probe, and is passed over for five seconds. */
+  #condemn(key: number, version: number): void {
+    const { refused, refusedBefore, condemned, held } = this.known;
+    if (version === refused.get(key) || version <= (refusedBefore.get(key) ?? 0)) return;
+    const recent = [...condemned].filter(([, at]) => this.#tick(this.time) - this.#tick(at) < MINUTE / TICK);
+    if (recent.some(([each]) => each === key)) this.#refuse(key, version);
+    else if (recent.length < MOST_CONDEMNED) {
+      condemned.set(key, this.time);
+      this.#refuse(key, version);
+    } else if (!this.#isHeld(key, version)) {
+      const [atLeast, atMost] = [this.time + HOLD - 2 * TICK, this.time + HOLD + 2 * TICK];
+      const before = held.get(key);
+      // One that goes on is not made longer.
+      const mayGoOn = before?.version === version && before.atMost > this.time;
+      held.set(key, { version, atLeast: mayGoOn ? before.atLeast : atLeast, atMost });
+    }
+  }
+
+  /** A success, or a suspicion of another version, may have ended a hold early. */
+  #doubt(key: number, isOf: (version: number) => boolean): void {
+    const held = this.known.held.get(key);
+    if (held !== undefined && isOf(held.version)) this.known.held.set(key, { ...held, atLeast: 0 });
+  }
+
+  #isHeld(key: number, version: number): boolean {
+    const held = this.known.held.get(key);
+    return held?.version === version && held.atLeast > this.time;
+  }
+
+  #tick(ms: number): number {
+    return Math.floor((ms - this.#start) / TICK);
   }
 
   /** What an older version of a key learnt is not held against the newest. */
@@ -211,7 +296,10 @@ class History {
   #isFree(key: number, model: string, tried: readonly string[]): boolean {
     const names = [`key ${key}`, `key ${key} ${model}`, ...(key < 2 ? ["account", `account ${model}`] : [])];
     if (names.some((each) => (this.known.until.get(each) ?? 0) + 60_000 + 3 * TICK > this.time)) return false;
-    if (this.#versions[key]!.id <= (this.known.refused.get(key) ?? 0)) return false;
+    const { id } = this.#versions[key]!;
+    if (id <= (this.known.refused.get(key) ?? 0)) return false;
+    const held = this.known.held.get(key);
+    if (held?.version === id && held.atMost > this.time) return false;
     return !tried.includes(`key${key}`) && this.#load(key) < MOST;
   }
 

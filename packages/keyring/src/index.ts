@@ -1,6 +1,9 @@
 /** What of the keyring others may use. */
 export { createKeyring } from "./keyring.ts";
+export { createEndpoints } from "./endpoints.ts";
+export type { EndpointLease, Endpoints, EndpointSettings, EndpointsSettings } from "./endpoints.ts";
 export { KeyringError } from "./errors.ts";
+export { gentlestEnd } from "./refusal.ts";
 export type { KeyringErrorCode, KeyStanding, TrailEntry } from "./errors.ts";
 export type {
   KeyAlert,

@@ -337,11 +337,184 @@ describe("a refused key", () => {
   });
 
   test("of a closed account takes the account's other keys with it", () => {
-    const keys = ["a", "b", "c"].map((name) => fakeKey(name, { scope: name === "c" ? "two" : "one" }).settings);
-    const { ends, serves, alerts } = ringOf(keys);
+    const scopes = { a: "one", b: "one", c: "two", d: "two" };
+    const { ends, serves, alerts } = ringOf(
+      Object.entries(scopes).map(([name, scope]) => fakeKey(name, { scope }).settings),
+    );
     ends({ ...invalid, scope: "scope" });
     expect(serves()).toBe("c");
     expect(alerts.map((alert) => "key" in alert && alert.key)).toEqual(["a", "b"]);
+  });
+});
+
+describe("keys that are all refused at once", () => {
+  const names = ["a", "b", "c", "d"];
+  const four = (more: Partial<KeyringSettings> = {}) =>
+    ringOf(
+      names.map((name) => fakeKey(name).settings),
+      more,
+    );
+  const states = ({ ring }: ReturnType<typeof ringOf>) => ring.view().map(({ state }) => state);
+
+  test("are taken out of service by answers up to half of them a minute; the others are held until a probe has told", () => {
+    const all = four();
+    const { ring, ends, refusal, alerts } = all;
+    expect(names.map(() => ends(invalid))).toEqual(names);
+    expect(states(all)).toEqual(["quarantined", "quarantined", "suspected", "suspected"]);
+    expect(alerts.flatMap((alert) => ("key" in alert ? alert.key : []))).toEqual(["a", "b"]);
+    // Not sent again for every request, and the end is as honest as if all were quarantined.
+    expect([refusal().code, refusal().trail.map(({ standing }) => standing)]).toEqual([
+      "all_refused",
+      ["refused", "refused", "refused", "refused"],
+    ]);
+    const probes = ring.needsProbe();
+    expect(probes.map(({ name }) => name)).toEqual(["c", "d"]);
+    ring.probed("c", probes[0]!.version, false);
+    ring.probed("d", probes[1]!.version, true);
+    expect(states(all)).toEqual(["quarantined", "quarantined", "quarantined", "healthy"]);
+    expect(all.serves()).toBe("d");
+  });
+
+  test("serve again after a moment where nobody probes: a success clears them, another refusal holds them again", () => {
+    const all = four();
+    const { ends, refusal, serves, wait } = all;
+    for (const _ of names) ends(invalid);
+    wait(4 * second);
+    expect(refusal().code).toBe("all_refused");
+    wait(3 * second);
+    expect([serves(), ends(invalid), ends("ok")]).toEqual(["c", "c", "d"]);
+    expect(states(all)).toEqual(["quarantined", "quarantined", "suspected", "healthy"]);
+  });
+
+  test("go one after the other as minutes pass", () => {
+    const all = four();
+    for (const _ of names) all.ends(invalid);
+    all.wait(minute + second);
+    // A minute is over, and answers count again.
+    expect(all.ends(invalid)).toBe("c");
+    expect(states(all)[2]).toBe("quarantined");
+  });
+
+  test("count once each, however many of their versions were refused", () => {
+    const [a, b] = [fakeKey("a"), fakeKey("b")];
+    const all = ringOf([a.settings, b.settings]);
+    all.ends(invalid);
+    a.rotate();
+    a.endOverlap();
+    expect([all.ends(invalid), all.ends(invalid)]).toEqual(["a", "b"]);
+    expect(states(all)).toEqual(["quarantined", "suspected"]);
+  });
+
+  test("hold no newer version back", () => {
+    const [a, b] = [fakeKey("a"), fakeKey("b")];
+    const { ends, serves } = ringOf([a.settings, b.settings]);
+    expect([ends(invalid), ends(invalid)]).toEqual(["a", "b"]);
+    b.rotate();
+    expect(serves()).toBe("b");
+  });
+
+  test("are asked about again though a probe has cleared them a moment ago: no caller can provoke a code", () => {
+    const { ring, ends } = ringOf(two());
+    ends(invalid);
+    for (let i = 0; i < 2; i++) {
+      expect(ends(invalid)).toBe("b");
+      const [probe] = ring.needsProbe();
+      ring.probed("b", probe!.version, true);
+    }
+  });
+
+  test("are counted by all threads together", () => {
+    const { ends, settings, buffer } = four();
+    for (const _ of names.slice(2)) ends(invalid);
+    const other = createKeyring({ ...settings, state: openKeyState(buffer, 1) });
+    other.acquire(facts(), []).release({ kind: "refused", failure: invalid });
+    expect(other.view()[2]?.state).toBe("suspected");
+  });
+
+  test("are not spared where there is one key in service: nothing else could serve", () => {
+    const all = ringOf([fakeKey("a").settings, fakeKey("b", { weight: 0 }).settings]);
+    all.ends(invalid);
+    expect(states(all)).toEqual(["quarantined", "draining"]);
+  });
+});
+
+describe("a response that a later request goes on from", () => {
+  const goesOn = (id: string) => facts({ previousResponse: id });
+  const pins = (names: readonly string[], more: Partial<KeyringSettings> = {}) =>
+    ringOf(
+      names.map((name) => fakeKey(name).settings),
+      more,
+    );
+
+  test("leads to the key that made it, on every thread and after a reload", () => {
+    const { ring, settings, buffer } = pins(["a", "b", "c"]);
+    ring.acquire(facts(), ["a", "b"]).pin("resp_1");
+    const other = createKeyring({ ...settings, state: openKeyState(buffer, 1) });
+    const reloaded = createKeyring({ ...settings, keys: settings.keys.toReversed() });
+    for (const each of [ring, other, reloaded]) expect(each.acquire(goesOn("resp_1"), []).name).toBe("c");
+    expect([ring.acquire(goesOn("resp_2"), []).name, ring.acquire(facts(), []).name]).toEqual(["a", "a"]);
+  });
+
+  test.each<[string, Partial<Failure>]>([
+    ["cools", { waitMs: minute }],
+    ["is refused", invalid],
+    ["is out of money", { class: "outOfMoney", scope: "scope" }],
+    ["may not use the model", { class: "notAllowed" }],
+  ])("leads elsewhere while that key %s", (_, failure) => {
+    const { ring } = pins(["a", "b"]);
+    const lease = ring.acquire(facts(), ["a"]);
+    lease.pin("resp_1");
+    lease.release({ kind: "refused", failure: { ...limited, ...failure } });
+    expect(ring.acquire(goesOn("resp_1"), []).name).toBe("a");
+  });
+
+  test("leads elsewhere once that key was tried, drains, is full, or is gone", () => {
+    const [a, b] = [fakeKey("a").settings, fakeKey("b", { maxConcurrent: 1 }).settings];
+    const { ring, settings, state } = ringOf([a, b]);
+    const lease = ring.acquire(facts(), ["a"]);
+    lease.pin("resp_1");
+    expect(ring.acquire(goesOn("resp_1"), []).name).toBe("a");
+    lease.release(ok);
+    expect(ring.acquire(goesOn("resp_1"), ["b"]).name).toBe("a");
+    const draining = settings.keys.map((key) => (key.name === "b" ? { ...key, weight: 0 } : key));
+    expect(createKeyring({ ...settings, keys: draining }).acquire(goesOn("resp_1"), []).name).toBe("a");
+    ring.acquire(goesOn("resp_1"), []).release(ok);
+    state.resetSlot(1);
+    expect(createKeyring(settings).acquire(goesOn("resp_1"), []).name).toBe("a");
+  });
+
+  test("leads to its key though another would be better: one that comes back, or has little left", () => {
+    const { ring, wait } = pins(["a", "b"]);
+    ring.acquire(facts(), ["a"]).pin("resp_1");
+    ring.acquire(facts(), ["a"]).release({ ...ok, exhaustedMs: minute });
+    expect(ring.acquire(goesOn("resp_1"), []).name).toBe("b");
+    ring.acquire(facts(), ["a"]).release({ kind: "refused", failure: { ...limited, waitMs: second } });
+    wait(minute + second);
+    const first = ring.acquire(goesOn("resp_1"), []);
+    expect([first.name, ring.acquire(goesOn("resp_1"), []).name]).toEqual(["b", "b"]);
+  });
+
+  test("is remembered among a bounded number, the newest at least", () => {
+    const clock = { now: () => 0 };
+    const state = openKeyState(createKeyState({ slots: 2, workers: 1, pins: 64, clock }), 0);
+    const { settings } = pins(["a", "b"], { state });
+    const ring = createKeyring({ ...settings, state });
+    const lease = ring.acquire(facts(), ["a"]);
+    const ids = Array.from({ length: 1_000 }, (_, at) => `resp_${at}`);
+    for (const id of ids) lease.pin(id);
+    const known = ids.filter((id) => ring.acquire(goesOn(id), []).name === "b");
+    expect(known.length).toBeLessThanOrEqual(64);
+    expect(known).toEqual(expect.arrayContaining(ids.slice(-8)));
+  });
+
+  test("of another ring is another's, whatever its id", () => {
+    const { ring, state, settings } = pins(["a", "b"]);
+    const keys = ["c", "d"].map((name, at) => ({ ...fakeKey(name).settings, slot: 10 + at }));
+    const other = createKeyring({ ...settings, keys, state });
+    ring.acquire(facts(), ["a"]).pin("resp_1");
+    expect(other.acquire(goesOn("resp_1"), []).name).toBe("c");
+    other.acquire(facts(), ["c"]).pin("resp_1");
+    expect([ring, other].map((each) => each.acquire(goesOn("resp_1"), []).name)).toEqual(["b", "d"]);
   });
 });
 

@@ -5,6 +5,7 @@ import { entriesOf, type Entry } from "./entry.ts";
 import { Health } from "./health.ts";
 import { RingLease, type LeaseKeeper, type LeaseNotes } from "./lease.ts";
 import { ModelTable, type ModelFacts } from "./models.ts";
+import { PinnedKeys } from "./pinned-keys.ts";
 import { refusal } from "./refusal.ts";
 import { Rests } from "./rests.ts";
 import type { KeyAlert, KeyLease, Keyring, KeyringSettings, KeyView, Probe } from "./settings.ts";
@@ -29,11 +30,13 @@ class Ring implements Keyring, LeaseKeeper {
   readonly #clock: Clock;
   readonly #health: Health;
   readonly #rests: Rests;
+  readonly #pinned: PinnedKeys;
   readonly #found: Standings;
   readonly #alert: (alert: KeyAlert) => void;
   readonly #minimumHealthy: number;
+  readonly #crowds: boolean;
   readonly #isUsable = (at: number) => (this.#found.of[at] ?? standings.draining) <= standings.returning;
-  readonly #isLater = (at: number) => this.#found.of[at] === standings.later;
+  readonly #isLater = (at: number) => this.#crowds && this.#found.of[at] === standings.later;
 
   constructor(settings: KeyringSettings) {
     const { state, clock, random, strategy = "affinity", onAlert = () => undefined, minimumHealthy = 1 } = settings;
@@ -45,8 +48,10 @@ class Ring implements Keyring, LeaseKeeper {
     this.#clock = clock;
     this.#alert = onAlert;
     this.#minimumHealthy = minimumHealthy;
-    this.#health = new Health(state, random, onAlert);
+    this.#crowds = settings.crowds ?? true;
+    this.#health = new Health(this.#entries, state, random, onAlert);
     this.#rests = new Rests(state, random);
+    this.#pinned = new PinnedKeys(this.#entries, state);
     this.#found = new Standings(this.#entries.length, state, this.#health, this.#rests);
   }
 
@@ -54,6 +59,8 @@ class Ring implements Keyring, LeaseKeeper {
     const now = this.#now();
     const model = this.#models.of(request.model);
     for (const entry of this.#entries) this.#found.read(entry, model, tried, now);
+    const pinned = this.#takePinned(request, model, now);
+    if (pinned !== undefined) return pinned;
     this.#choice.begin(request);
     const lease =
       this.#takeOne(this.#isUsable, model, now) ??
@@ -96,6 +103,10 @@ class Ring implements Keyring, LeaseKeeper {
     return this.#entries.map((entry) => viewOf(entry, this.#state, this.#health, now));
   }
 
+  pin({ entry }: LeaseNotes, responseId: string): void {
+    if (this.#isOurs(entry)) this.#pinned.pin(responseId, entry);
+  }
+
   giveBack({ entry }: LeaseNotes): void {
     this.#state.leave(entry.slot, entry.generation);
   }
@@ -107,6 +118,17 @@ class Ring implements Keyring, LeaseKeeper {
     else if (outcome.kind === "refused") this.#learnFailure(notes, outcome.failure);
     this.#rests.releaseTrials(notes.claims);
     notes.claims = [];
+  }
+
+  /** The key whose account knows what the request goes on from, as long as it can serve at all. */
+  #takePinned(request: RequestFacts, model: ModelFacts, now: number): KeyLease | undefined {
+    const entry = this.#pinned.find(request);
+    if (entry === undefined) return undefined;
+    while ((this.#found.of[entry.at] ?? standings.draining) <= standings.later) {
+      const lease = this.#take(entry, model, now);
+      if (lease !== undefined) return lease;
+    }
+    return undefined;
   }
 
   #takeOne(isOpen: (at: number) => boolean, model: ModelFacts, now: number): KeyLease | undefined {
@@ -191,14 +213,14 @@ class Ring implements Keyring, LeaseKeeper {
 
   /** An account that is closed takes all of its keys with it. */
   #refuse({ entry, version }: LeaseNotes, failure: Failure, now: number): void {
-    let isNews = this.#health.refuse(entry, version.id, now, failure.rule);
+    let isNews = this.#health.condemn(entry, version, now, failure.rule);
     if (failure.scope === "scope" && entry.scopeSlot !== entry.slot) {
       for (const other of this.#entries) {
         if (other === entry || other.scopeSlot !== entry.scopeSlot) continue;
         const current = this.#currentOf(other);
         if (current === undefined) continue;
         this.#note(other, failure, now);
-        isNews = this.#health.refuse(other, current.id, now, failure.rule) || isNews;
+        isNews = this.#health.condemn(other, current, now, failure.rule) || isNews;
       }
     }
     if (isNews) this.#countHealthy();

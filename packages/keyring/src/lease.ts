@@ -21,6 +21,7 @@ export interface LeaseNotes {
 export interface LeaseKeeper {
   learn(notes: LeaseNotes, outcome: Outcome): void;
   giveBack(notes: LeaseNotes): void;
+  pin(notes: LeaseNotes, responseId: string): void;
 }
 
 export class RingLease implements KeyLease {
@@ -52,6 +53,10 @@ export class RingLease implements KeyLease {
     this.#keeper.giveBack(this.#notes);
     // What the head of an answer told, its end does not tell anew: much may have been learnt in between.
     if (!(this.#hasAnswered && outcome.kind === "answered")) this.#keeper.learn(this.#notes, outcome);
+  }
+
+  pin(responseId: string): void {
+    this.#keeper.pin(this.#notes, responseId);
   }
 
   renew(): Promise<boolean> {

@@ -11,6 +11,7 @@ const names: Readonly<Record<number, KeyStanding>> = {
   [standings.outOfMoney]: "out_of_money",
   [standings.shed]: "shed",
   [standings.refused]: "refused",
+  [standings.held]: "refused",
   [standings.unresolved]: "unresolved",
   [standings.modelNotAllowed]: "model_not_allowed",
   [standings.draining]: "draining",
@@ -42,8 +43,30 @@ export function refusal(entries: readonly Entry[], found: Standings): KeyringErr
   return new KeyringError(code, trail, { retryAfterMs: Math.min(...waits) });
 }
 
+/** Of several rings that could each have served: the end that is mended soonest, with all their trails. Undefined for none. */
+export function gentlestEnd(errors: readonly KeyringError[]): KeyringError | undefined {
+  const rank = ({ code }: KeyringError) => codes.findIndex(([, each]) => each === code);
+  const [first] = errors.toSorted((a, b) => rank(a) - rank(b));
+  if (first === undefined || errors.length === 1) return first;
+  const waits = errors.flatMap(({ retryAfterMs }) => retryAfterMs ?? []);
+  const questions = errors.flatMap(({ renew }) => renew ?? []);
+  return new KeyringError(
+    first.code,
+    errors.flatMap(({ trail }) => trail),
+    {
+      ...(waits.length > 0 && { retryAfterMs: Math.min(...waits) }),
+      ...(questions.length > 0 && {
+        renew: async () => (await Promise.all(questions.map((ask) => ask()))).includes(true),
+      }),
+    },
+  );
+}
+
 async function renewRefused(entries: readonly Entry[], found: Standings): Promise<boolean> {
-  const refused = entries.filter(({ at }) => found.of[at] === standings.refused);
+  const refused = entries.filter(({ at }) => {
+    const standing = found.of[at];
+    return standing === standings.refused || standing === standings.held;
+  });
   const renewed = await Promise.all(refused.map(({ handle }) => renewKey(handle)));
   return renewed.includes(true);
 }

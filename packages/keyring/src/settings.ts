@@ -55,6 +55,8 @@ export interface KeyringSettings {
   readonly onAlert?: ((alert: KeyAlert) => void) | undefined;
   /** `pool_below` is raised when fewer keys than this are well. 1 if absent. */
   readonly minimumHealthy?: number | undefined;
+  /** False: one that a request tries after its rest serves no other until that one has told; else where no other is free. */
+  readonly crowds?: boolean | undefined;
 }
 
 export type KeyAlert =
@@ -88,6 +90,7 @@ export interface Probe {
 
 export interface KeyLease extends Lease {
   report(outcome: Outcome): void;
+  pin(responseId: string): void;
   renew(): Promise<boolean>;
 }
 

@@ -20,9 +20,11 @@ export const standings = {
   outOfMoney: 5,
   shed: 6,
   refused: 7,
-  unresolved: 8,
-  modelNotAllowed: 9,
-  draining: 10,
+  /** Refused as well, while it is asked whether the provider means it. */
+  held: 8,
+  unresolved: 9,
+  modelNotAllowed: 10,
+  draining: 11,
 } as const;
 
 /** A request that is shed by `maxConcurrent` may come back in a second. */
@@ -75,6 +77,7 @@ export class Standings {
     this.versions[entry.at] = version;
     // The key was removed and its slot is another's: what is known there is not of this key.
     if (this.#state.peek(entry.slot, slot.generation) !== entry.generation) return standings.free;
+    if (this.#health.heldTicks(entry, version, now) > 0) return standings.held;
     const { kind, ticks, isReturning } = this.#rests.find(entry, model, version.id, now, this.#finding);
     this.ticks[entry.at] = ticks;
     if (kind === kinds.notAllowed) return standings.modelNotAllowed;

@@ -64,7 +64,10 @@ function conditionOf(
     return [isMoney ? "outOfMoney" : "cooling", now + longest.ticks];
   }
   if (version.id < state.load(entry.slot, slot.refused)) return ["overlap"];
-  if (health.isSuspected(entry, version)) return ["suspected"];
+  if (health.isSuspected(entry, version)) {
+    const held = health.heldTicks(entry, version, now);
+    return held > 0 ? ["suspected", now + held] : ["suspected"];
+  }
   if (found.some(({ cell, asked }) => cells.isReturning(state.words, cell, now, asked))) return ["returning"];
   return ["healthy"];
 }

@@ -80,6 +80,8 @@ export interface Dialect {
   streamError(error: ErrorFacts): string;
   /** A scanner for one answer; it is fed every byte and changes none. */
   usageScanner(): UsageScanner;
+  /** Tells the id of an answer from which a later request may go on. Absent: none does. */
+  responseIdScanner?(found: (id: string) => void): AnswerScanner;
   /** Takes the usage event out of a stream for a client that did not ask for it. */
   usageEventFilter(): StreamFilter;
   /** Reads the first events of a stream, until content has begun. */
@@ -145,8 +147,12 @@ export interface Usage {
   readonly reasoningTokens?: number;
 }
 
-export interface UsageScanner {
+/** It is fed an answer as it passes, and changes nothing. */
+export interface AnswerScanner {
   push(chunk: Uint8Array): void;
+}
+
+export interface UsageScanner extends AnswerScanner {
   readonly usage: Usage | undefined;
   readonly model: string | undefined;
 }

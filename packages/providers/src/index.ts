@@ -12,6 +12,7 @@ export { isPlainPath } from "./plain-path.ts";
 export { cookiePlacement, headerPlacement, placementAt, queryPlacement, recogniseSecret } from "./placement.ts";
 
 export type {
+  AnswerScanner,
   BodyEdit,
   Call,
   Certainty,

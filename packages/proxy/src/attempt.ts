@@ -1,7 +1,8 @@
 /** One attempt: a request sent with its keys, and its answer relayed or, if the provider refuses them, kept back. */
 import { readRateLimits, type HeaderList, type OutgoingRequest } from "@keybearer/providers";
 import type { Outcome } from "@keybearer/secrets";
-import type { Backend } from "./backend.ts";
+import type { Calls } from "./call.ts";
+import type { Candidate, Candidates } from "./candidates.ts";
 import type { PlacedKeys } from "./credential.ts";
 import type { RoutePolicies } from "./definition.ts";
 import { dispatch, type Attempt, type UpstreamAnswer } from "./dispatch.ts";
@@ -16,7 +17,8 @@ import type { Transaction } from "./transaction.ts";
 
 /** What stays the same from one attempt to the next. */
 export interface Way {
-  readonly backend: Backend;
+  readonly candidates: Candidates;
+  readonly calls: Calls;
   readonly policies: RoutePolicies;
   /** After the route's rewrite. */
   readonly path: string;
@@ -26,8 +28,9 @@ export interface Way {
   readonly timeouts: HealingTimeouts;
 }
 
-/** A request with its keys in place. Whoever has it gives the keys back. */
+/** A request with its keys in place. Whoever has it gives back the keys and the candidate. */
 export interface Prepared {
+  readonly candidate: Candidate;
   readonly outgoing: OutgoingRequest;
   readonly keys: PlacedKeys;
 }
@@ -39,15 +42,16 @@ export async function attempt(
   body: RequestBody,
   prepared: Prepared,
 ): Promise<Refusal | undefined> {
-  const { keys } = prepared;
+  const { keys, candidate } = prepared;
+  const { backend } = candidate;
   let outcome: Outcome = { kind: "failed" };
   let sent: Attempt | undefined;
   try {
-    // What a provider says of a caller's own token concerns nobody else, and is never asked again.
-    if (!keys.isOwn) body.forget();
+    // A caller's own token is never sent again; without any key there is nothing to heal, unless another backend may.
+    if (keys.isCallers || (!keys.facts && !way.candidates.areSeveral)) body.forget();
     sent = send(transaction, way, body, prepared);
     const answer = await sent.answer;
-    const looked = await seen(answer, transaction, way, keys);
+    const looked = await seen(answer, transaction, way, prepared);
     if (looked.refusal) {
       outcome = { kind: "refused", failure: looked.refusal.failure };
       // Of what is left of it nobody wants anything.
@@ -56,23 +60,35 @@ export async function attempt(
     }
     body.forget();
     outcome = { kind: "answered", status: answer.status };
-    keys.report(keys.isOwn ? { ...outcome, exhaustedMs: exhausted(answer.headers) } : outcome);
-    await relay(looked.answer, way.backend, transaction);
+    keys.report(keys.isCallers ? outcome : { ...outcome, exhaustedMs: exhausted(answer.headers) });
+    await relay(looked.answer, backend, transaction, pinning(prepared, way));
     return undefined;
   } catch (error) {
     const failure = asProxyError(error, transaction.requestId, way.observer);
     // Nothing for the upstream to finish: where the fault is ours or the client's, it may still be at it.
     sent?.abort(failure);
     if (failure.code === "client_closed" && outcome.kind === "failed") outcome = { kind: "abandoned" };
+    if (failure.isUnsent) outcome = unreached;
     throw failure;
   } finally {
     keys.release(outcome);
+    candidate.release(outcome);
   }
 }
 
-function send(transaction: Transaction, way: Way, body: RequestBody, { outgoing, keys }: Prepared): Attempt {
+/** No connection: what could be said of keys is not known. */
+const unreached: Outcome = {
+  kind: "refused",
+  failure: { class: "network", scope: "endpoint", confirmed: true, rule: "no-answer" },
+};
+
+function send(
+  transaction: Transaction,
+  { observer, policies }: Way,
+  body: RequestBody,
+  { candidate: { backend }, outgoing, keys }: Prepared,
+): Attempt {
   const { exchange, requestId: id, endpoint } = transaction;
-  const { observer, backend, policies } = way;
   transaction.key = keys.facts;
   if (observer.debugEnabled) observer.debug("upstream request", { id, endpoint, key: keys.facts });
   const sent = dispatch(backend.dispatcher, {
@@ -86,10 +102,27 @@ function send(transaction: Transaction, way: Way, body: RequestBody, { outgoing,
   return sent;
 }
 
-/** Looked at only where a key of the gateway's own is at stake. */
-function seen(answer: UpstreamAnswer, transaction: Transaction, way: Way, keys: PlacedKeys): Looked | Promise<Looked> {
-  const { isOwn, versions } = keys;
-  return versions.length > 0 ? look(answer, way.backend, transaction, { timeouts: way.timeouts, isOwn }) : { answer };
+/** Looked at only where a key of the gateway's own is at stake, or another backend may serve. */
+function seen(
+  answer: UpstreamAnswer,
+  transaction: Transaction,
+  { candidates, timeouts }: Way,
+  { candidate, keys: { versions, facts, isCallers } }: Prepared,
+): Looked | Promise<Looked> {
+  const isAtStake = versions.length > 0 || (!facts && candidates.areSeveral);
+  return isAtStake ? look(answer, candidate.backend, transaction, { timeouts, isCallers }) : { answer };
+}
+
+/** Undefined: there is one backend and one key. */
+function pinning({ candidate, keys }: Prepared, { candidates }: Way): ((responseId: string) => void) | undefined {
+  const { definition } = candidate.backend;
+  if (candidates.areSeveral) {
+    return (responseId) => {
+      keys.pin(responseId);
+      candidate.pin(responseId);
+    };
+  }
+  return definition.credential?.choosesByBody === true ? keys.pin : undefined;
 }
 
 /** Milliseconds for which the provider says that nothing remains. Most answers say that much does: they are not read. */

@@ -7,6 +7,7 @@ import {
   type Provider,
   type RouteType,
 } from "@keybearer/providers";
+import type { Endpoints } from "@keybearer/keyring";
 import type { Credential } from "@keybearer/secrets";
 import type { Dispatcher } from "undici";
 import { secureContextError } from "./upstream-tls.ts";
@@ -51,6 +52,8 @@ export interface CompileContext {
   readonly providers: ReadonlyMap<string, Provider>;
   /** Undefined: there is none of that id. */
   readonly credential: (id: string) => Credential | undefined;
+  /** Undefined: there are none of that id. */
+  readonly endpoints: (id: string) => Endpoints | undefined;
   readonly upstreams: Upstreams;
   readonly tellsKey: boolean;
 }

@@ -31,13 +31,11 @@ export async function decodeBytes(
 }
 
 /** Throws ProxyError. A body that was compressed goes on decoded, and `headers` says so. */
-export async function readAndEdit(
+export async function readDecoded(
   exchange: Exchange,
   headers: HeaderList,
-  dialect: Dialect,
-  edit: BodyEdit,
   timeout: Timeout | undefined,
-): Promise<EditedBody> {
+): Promise<Uint8Array> {
   // All of them: a second header is a second coding (RFC 9110 section 8.4).
   const encoding = headers.values("content-encoding").join(", ").trim().toLowerCase() || "identity";
   const decode = decoders.get(encoding);
@@ -48,13 +46,17 @@ export async function readAndEdit(
       `The content encoding ${encoding.slice(0, 40)} is not supported; known: ${known}.`,
     );
   }
-  let bytes = await exchange.readBody(BODY_LIMIT_BYTES, timeout);
-  if (decode) {
-    bytes = await decode(bytes, { maxOutputLength: BODY_LIMIT_BYTES }).catch((cause: unknown) => {
-      throw undecodable(cause, encoding);
-    });
-    headers.delete("content-encoding");
-  }
+  const bytes = await exchange.readBody(BODY_LIMIT_BYTES, timeout);
+  if (!decode) return bytes;
+  const decoded = await decode(bytes, { maxOutputLength: BODY_LIMIT_BYTES }).catch((cause: unknown) => {
+    throw undecodable(cause, encoding);
+  });
+  headers.delete("content-encoding");
+  return decoded;
+}
+
+/** Throws ProxyError `invalid_json`, `invalid_multipart`. */
+export function editBody(bytes: Uint8Array, headers: HeaderList, dialect: Dialect, edit: BodyEdit): EditedBody {
   try {
     return dialect.editBody(bytes, headers.get("content-type"), edit);
   } catch (error) {

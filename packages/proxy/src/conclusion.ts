@@ -21,10 +21,10 @@ export function concludeRefusal({ failure, status }: Refusal, { ai }: Backend): 
   }
 }
 
-/** `last`: the refusal that this request met before. Undefined: that one is the answer, which says more. */
-export function concludeKeyring(error: KeyringError, last: Refusal | undefined): ProxyError | undefined {
-  const isOnlyKey = error.trail.length === 1;
-  if (last && (isOnlyKey || error.code === "all_tried")) return undefined;
+/** Undefined: the refusal that this request met last is the answer, which says more. `isOnly`: there is no other backend. */
+export function concludeKeyring(error: KeyringError, wasRefused: boolean, isOnly: boolean): ProxyError | undefined {
+  const isOnlyKey = isOnly && error.trail.length === 1;
+  if (wasRefused && (isOnlyKey || error.code === "all_tried")) return undefined;
   const options = { cause: error, retryAfterMs: error.retryAfterMs };
   switch (error.code) {
     case "all_cooling":

@@ -9,14 +9,16 @@ import type { KeyFacts } from "./observer.ts";
 export interface PlacedKeys {
   /** The first key, which is the one that pays; undefined: the backend has none. */
   readonly facts: KeyFacts | undefined;
-  /** That key is the gateway's own, not the caller's token. */
-  readonly isOwn: boolean;
+  /** That key is the caller's own token: what becomes of it concerns nobody else. */
+  readonly isCallers: boolean;
   /** Of all keys that are the gateway's own. */
   readonly versions: readonly SecretVersion[];
   /** Asks the first key's source for a newer version. Undefined: it has nothing that could be asked. Never rejects. */
   renew(): Promise<boolean> | undefined;
   /** What is known before the answer has ended. */
   report(outcome: Outcome): void;
+  /** The answer is a response from which later requests may go on, with the first key. */
+  readonly pin: (responseId: string) => void;
   release(outcome: Outcome): void;
 }
 
@@ -45,10 +47,11 @@ export function placeCredentials(
   const [first] = leases;
   return {
     facts: first && { name: first.name, source: first.source, fingerprint: first.version.secret.fingerprint },
-    isOwn: first !== undefined && isOwn(first),
+    isCallers: first !== undefined && !isOwn(first),
     versions: leases.filter(isOwn).map(({ version }) => version),
     renew: () => first?.renew?.(),
     report: (outcome) => first?.report?.(outcome),
+    pin: (responseId) => first?.pin?.(responseId),
     release: (outcome) => {
       for (const [index, lease] of leases.entries()) lease.release(index === 0 ? outcome : besides(outcome));
     },

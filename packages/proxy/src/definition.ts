@@ -28,7 +28,7 @@ export interface RouteDefinition {
   readonly hostnames: readonly string[];
   readonly matches: readonly MatchDefinition[];
   readonly policies: RoutePolicies;
-  readonly backends: readonly BackendDefinition[];
+  readonly backends: readonly (BackendDefinition | BackendGroups)[];
 }
 
 /** All conditions of one match hold together; the matches of a route are alternatives. */
@@ -113,6 +113,16 @@ export interface HeaderModifier {
 
 export type BackendDefinition = AiBackend | HostBackend;
 
+/** Backends of which a request gets one that can serve it. */
+export interface BackendGroups {
+  readonly kind: "groups";
+  /** Names them in the table of endpoints that is handed in beside the definition. */
+  readonly id: string;
+  readonly weight: number;
+  /** The preferred first; names are unique among them all, and no group is empty. */
+  readonly groups: readonly (readonly AiBackend[])[];
+}
+
 interface BackendCommon {
   /** Its name in logs and metrics. */
   readonly name: string;
@@ -143,6 +153,11 @@ export interface HostBackend extends BackendCommon {
   readonly kind: "host";
   /** `host:port`. */
   readonly host: string;
+}
+
+/** Each backend of a route, the members of groups in order of preference. */
+export function backendsOf({ backends }: Pick<RouteDefinition, "backends">): readonly BackendDefinition[] {
+  return backends.flatMap((each) => (each.kind === "groups" ? each.groups.flat() : [each]));
 }
 
 /** What a backend's requests carry: each entry is acquired and placed, all or none. */

@@ -107,7 +107,7 @@ class Call implements Dispatcher.DispatchHandler, Attempt, UpstreamAnswer {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | undefined, cause: Error): void {
-    this.#fail(ProxyError.is(cause) ? cause : explain(cause));
+    this.#fail(ProxyError.is(cause) ? cause : explain(cause, this.#controller === undefined));
   }
 
   attach(sink: AnswerSink): void {
@@ -168,11 +168,11 @@ const explanations: Readonly<Record<string, readonly [ProxyErrorCode, string]>> 
 };
 
 /** An error of undici or the system in words that name no address: the log has the cause. */
-function explain(cause: Error & { code?: string }): ProxyError {
+function explain(cause: Error & { code?: string }, isUnsent: boolean): ProxyError {
   const code = cause.code ?? "";
   // undici names its parser's errors, and gives a code to some of them only.
   const known = explanations[code] ?? (cause.name === "HTTPParserError" ? PARSE_FAILURE : UNREACHABLE);
-  return new ProxyError(known[0], known[1], { cause });
+  return new ProxyError(known[0], known[1], { cause, isUnsent });
 }
 
 const PARSE_FAILURE = ["upstream_invalid_response", "The provider's answer is not valid HTTP/1.1."] as const;

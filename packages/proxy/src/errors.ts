@@ -74,14 +74,17 @@ export class ProxyError extends Error {
   readonly reason: RequestReason;
   /** When it is worth asking again. */
   readonly retryAfterMs: number | undefined;
+  /** The upstream has seen nothing of the request: whoever has another may ask that one. */
+  readonly isUnsent: boolean;
 
   constructor(
     code: ProxyErrorCode,
     message: string,
-    options?: ErrorOptions & { readonly retryAfterMs?: number | undefined },
+    options?: ErrorOptions & { readonly retryAfterMs?: number | undefined; readonly isUnsent?: boolean },
   ) {
     super(message, options);
     this.code = code;
+    this.isUnsent = options?.isUnsent ?? false;
     this.retryAfterMs = options?.retryAfterMs;
     [this.status, this.reason] = facts[code];
   }
@@ -107,6 +110,7 @@ export class DefinitionError extends Error {
   readonly code:
     | "UNKNOWN_PROVIDER"
     | "UNKNOWN_CREDENTIAL"
+    | "UNKNOWN_ENDPOINTS"
     | "INVALID_REGEX"
     | "KEY_IN_CLEARTEXT"
     | "MODIFIER_ON_CREDENTIAL"

@@ -1,8 +1,8 @@
 /** One request, socket to socket, in the order in which things happen. */
 import { HeaderList } from "@keybearer/providers";
 import { answerError, answerWith } from "./answer.ts";
-import type { Backend } from "./backend.ts";
-import { prepareCall } from "./call.ts";
+import { Calls } from "./call.ts";
+import { Candidates, type BackendChoice } from "./candidates.ts";
 import { asProxyError, ProxyError } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
 import { forward } from "./forward.ts";
@@ -46,11 +46,13 @@ async function serve(transaction: Transaction, snapshot: Snapshot, road: Road): 
   const { exchange, headers } = transaction;
   const credentials = new RequestCredentials(headers, target.query, exchange.clientAddress);
   if (applyPolicies(transaction, route, credentials)) return; // 401 403, or answered
-  const backend = chooseBackend(route, road.random); // 503
+  const choice = chooseBackend(route, road.random); // 503
   const { policies } = route.definition;
   const path = rewritePath(policies.urlRewrite?.path, target.path, prefix);
-  if (backend.ai) await prepareCall(transaction, backend.ai, path, credentials, () => timeLeft(transaction, policies)); // 400 404 413 415 504
-  await forward(transaction, { ...road, backend, policies, path, credentials }); // 401 404 429 502 503 504
+  const untilBody = () => timeLeft(transaction, policies);
+  const calls = await Calls.read(transaction, choice.backends, path, credentials, untilBody); // 404 413 415 504
+  const candidates = new Candidates(choice, credentials);
+  await forward(transaction, { ...road, candidates, calls, policies, path, credentials }); // 400 401 404 429 502 503 504
 }
 
 function findRoute(transaction: Transaction, snapshot: Snapshot): { route: CompiledRoute; prefix: string | undefined } {
@@ -93,11 +95,11 @@ function applyPolicies(transaction: Transaction, route: CompiledRoute, credentia
 }
 
 /** By weight; a backend of weight 0 gets nothing. */
-function chooseBackend({ backends, totalWeight }: CompiledRoute, random: () => number): Backend {
+function chooseBackend({ backends, totalWeight }: CompiledRoute, random: () => number): BackendChoice {
   let place = random() * totalWeight;
-  for (const backend of backends) {
-    place -= backend.definition.weight;
-    if (place < 0) return backend;
+  for (const choice of backends) {
+    place -= choice.weight;
+    if (place < 0) return choice;
   }
   throw new ProxyError("no_backend", "The route has no backend that takes requests.");
 }

@@ -17,10 +17,12 @@ export { DefinitionError, ProxyError } from "./errors.ts";
 export type { ProxyErrorCode } from "./errors.ts";
 
 export type { AttemptFacts, KeyFacts, LlmFacts, Observer, RequestReason, RequestRecord } from "./observer.ts";
+export { backendsOf } from "./definition.ts";
 export type {
   AiBackend,
   ApiKeyPolicy,
   BackendDefinition,
+  BackendGroups,
   BindDefinition,
   ClientKey,
   CorsPolicy,

@@ -23,14 +23,14 @@ export type Looked =
 const TELLING_BYTES = 64 * 1024;
 
 /**
- * Reads an error's body, or the opening of a stream. Throws ProxyError when a stream breaks off in its opening. `isOwn`: the
- * key that pays is the gateway's own.
+ * Reads an error's body, or the opening of a stream. Throws ProxyError when a stream breaks off in its opening.
+ * `isCallers`: the caller's own token pays.
  */
 export async function look(
   answer: UpstreamAnswer,
   { ai }: Backend,
   { dialect }: Transaction,
-  { timeouts, isOwn }: { readonly timeouts: HealingTimeouts; readonly isOwn: boolean },
+  { timeouts, isCallers }: { readonly timeouts: HealingTimeouts; readonly isCallers: boolean },
 ): Promise<Looked> {
   const { status, headers } = answer;
   const classify = (body: Uint8Array | undefined): Failure => {
@@ -39,9 +39,9 @@ export async function look(
   };
   if (status >= 400) {
     const body = await readErrorBody(answer, timeouts.errorBodyMs);
-    return { refusal: { failure: isOwn ? classify(body) : ofCallersToken, status, headers, body } };
+    return { refusal: { failure: isCallers ? ofCallersToken : classify(body), status, headers, body } };
   }
-  if (!isOwn || !dialect || !isReadableStream(headers)) return { answer };
+  if (isCallers || !dialect || !isReadableStream(headers)) return { answer };
   const opened = await readOpening(answer, dialect.streamOpening(), timeouts.openingMs);
   if (opened.answer) return opened;
   const body = Buffer.from(asErrorBody(opened.error));
@@ -52,9 +52,17 @@ export async function look(
 const ofCallersToken: Failure = { class: "callersFault", scope: "none", confirmed: true, rule: "callers-own-token" };
 
 /** Whether another key, or another version of this one, may fare better. */
-export function concernsKey({ failure }: Refusal): boolean {
-  return failure.scope === "key" || failure.scope === "keyModel" || failure.scope === "scope";
+export function concernsKey({ failure: { scope, elsewhere } }: Refusal): boolean {
+  return scope === "key" || scope === "keyModel" || scope === "scope" || elsewhere === true;
 }
+
+/** Whether the provider would not take the request at all, whoever asks: another endpoint may. */
+export function isTurnedAway({ failure, status }: Refusal): boolean {
+  return failure.scope === "endpoint" && !MAY_HAVE_BEGUN.has(status);
+}
+
+/** With these it may have worked on the request already, and another would do so again. */
+const MAY_HAVE_BEGUN: ReadonlySet<number> = new Set([500, 502, 504, 520, 524]);
 
 /** Whether its source may know a version that fares better. */
 export function concernsVersion({ failure }: Refusal): boolean {

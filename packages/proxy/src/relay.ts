@@ -1,5 +1,5 @@
 /** The answer on its way to the client: byte for byte as it comes, at the client's pace, its usage read in passing. */
-import type { StreamFilter, UsageScanner } from "@keybearer/providers";
+import type { AnswerScanner, StreamFilter, UsageScanner } from "@keybearer/providers";
 import { answerHead } from "./answer-head.ts";
 import type { Backend } from "./backend.ts";
 import type { AnswerSink, UpstreamAnswer } from "./dispatch.ts";
@@ -7,8 +7,17 @@ import { ProxyError } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Transaction } from "./transaction.ts";
 
-/** Resolves when the client has the whole answer. Rejects with ProxyError when it breaks off: `upstream_broken` and others. */
-export function relay(answer: UpstreamAnswer, backend: Backend, transaction: Transaction): Promise<void> {
+/**
+ * Resolves when the client has the whole answer. Rejects with ProxyError when it breaks off: `upstream_broken` and others.
+ * `pin` is told the id of a response before the client has it, and may ask another thread to go on from there. Undefined:
+ * whoever goes on from it gets the same key anyway.
+ */
+export function relay(
+  answer: UpstreamAnswer,
+  backend: Backend,
+  transaction: Transaction,
+  pin: ((responseId: string) => void) | undefined,
+): Promise<void> {
   const { exchange } = transaction;
   // Compressed in spite of what we asked for: relayed as it is, for what we would read or add is no text there.
   const readable = (answer.headers.get("content-encoding") ?? "identity").toLowerCase() === "identity";
@@ -19,6 +28,7 @@ export function relay(answer: UpstreamAnswer, backend: Backend, transaction: Tra
       head: answerHead(answer.headers, backend, transaction),
       status: answer.status,
       scanner: dialect?.usageScanner(),
+      responses: pin && transaction.call?.operation === "responses" ? dialect?.responseIdScanner?.(pin) : undefined,
       filter: transaction.streaming && transaction.body?.usageWasAdded ? dialect?.usageEventFilter() : undefined,
       resolve,
       reject,
@@ -34,6 +44,7 @@ interface RelayParts {
   readonly status: number;
   readonly head: readonly string[];
   readonly scanner: UsageScanner | undefined;
+  readonly responses: AnswerScanner | undefined;
   readonly filter: StreamFilter | undefined;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
@@ -69,9 +80,10 @@ class Relay implements AnswerSink {
   }
 
   data(chunk: Uint8Array): boolean {
-    const { scanner, filter } = this.#parts;
+    const { scanner, responses, filter } = this.#parts;
     this.#transaction.firstByte();
     scanner?.push(chunk);
+    responses?.push(chunk);
     const passed = filter ? filter.push(chunk) : chunk;
     if (passed === undefined) return true;
     this.sendHead();

@@ -1,5 +1,4 @@
 /** A body that is relayed unread and can still be sent once more: kept, while the budget of the process lasts. */
-import type { Backend } from "./backend.ts";
 import { ProxyError } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Transaction } from "./transaction.ts";
@@ -35,22 +34,23 @@ export interface RequestBody {
   close(): void;
 }
 
-/** What was read is sent again as it is; what is relayed unread is kept on its way, if a key of ours might be refused. */
-export function requestBody({ exchange, body }: Transaction, backend: Backend, budget: ReplayBudget): RequestBody {
-  if (body || !exchange.hasBody) return new KnownBody(body?.bytes ?? null);
-  return new ReplayBody(exchange, budget, backend.credentials.length > 0);
+/** What was read is sent again as it is; what is relayed unread is kept on its way, if it is worth keeping. */
+export function requestBody(transaction: Transaction, isWorthKeeping: boolean, budget: ReplayBudget): RequestBody {
+  const { exchange, body } = transaction;
+  return body || !exchange.hasBody ? new KnownBody(transaction) : new ReplayBody(exchange, budget, isWorthKeeping);
 }
 
 class KnownBody implements RequestBody {
   readonly canBeSentAgain = true;
-  readonly #bytes: Uint8Array | null;
+  readonly #transaction: Transaction;
 
-  constructor(bytes: Uint8Array | null) {
-    this.#bytes = bytes;
+  constructor(transaction: Transaction) {
+    this.#transaction = transaction;
   }
 
+  /** As it was made ready for the backend whose turn it is. */
   send(): Uint8Array | null {
-    return this.#bytes;
+    return this.#transaction.body?.bytes ?? null;
   }
 
   forget(): void {

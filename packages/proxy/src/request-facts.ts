@@ -1,10 +1,12 @@
 /** What a request carries that may be a credential: headers, query parameters, cookies, read by place. */
 import { conversationIdentity, openingHash } from "@keybearer/keyring";
-import { readConversation, type HeaderList, type Location } from "@keybearer/providers";
+import { readConversation, type BodyConversation, type HeaderList, type Location } from "@keybearer/providers";
 import type { RequestFacts } from "@keybearer/secrets";
 
 /** Of each part of an opening: who asks twice of one long document had best ask one account. */
 const TELLING_BYTES = 2048;
+
+const PREVIOUS_RESPONSE = Buffer.from('"previous_response_id"');
 
 /** The request's headers and query, from which client authentication takes what is its own. */
 export class RequestCredentials implements RequestFacts {
@@ -18,6 +20,7 @@ export class RequestCredentials implements RequestFacts {
   /** Where the choice among several keys asks for it: names a conversation that no header names. */
   body: Uint8Array | undefined;
   #conversation: { readonly name: string | undefined } | undefined;
+  #said: BodyConversation | undefined;
 
   /** `peer`: the client's address and port. */
   constructor(headers: HeaderList, query: string, peer: string) {
@@ -35,6 +38,13 @@ export class RequestCredentials implements RequestFacts {
   get conversation(): string | undefined {
     this.#conversation ??= { name: this.#nameConversation() };
     return this.#conversation.name;
+  }
+
+  get previousResponse(): string | undefined {
+    // Few bodies have it: one native search spares the others a scan.
+    const { body } = this;
+    if (!body || !(this.#said || asBuffer(body).includes(PREVIOUS_RESPONSE))) return undefined;
+    return this.#read(body).previousResponseId;
   }
 
   header(name: string): string | undefined {
@@ -65,11 +75,20 @@ export class RequestCredentials implements RequestFacts {
     const header = (name: string): string | undefined => this.headers.get(name);
     const named = conversationIdentity(header);
     if (named !== undefined || !this.body) return named;
-    const said = readConversation(this.body);
+    const said = this.#read(this.body);
     return (
       conversationIdentity(header, said) ?? openingHash(said.opening.map((part) => part.subarray(0, TELLING_BYTES)))
     );
   }
+
+  #read(body: Uint8Array): BodyConversation {
+    this.#said ??= readConversation(body);
+    return this.#said;
+  }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 export interface Place {

@@ -1,7 +1,9 @@
 /** A definition, compiled whole and frozen: what every request looks up and none decides. */
+import type { Endpoints } from "@keybearer/keyring";
 import type { Provider } from "@keybearer/providers";
 import type { Credential } from "@keybearer/secrets";
-import { compileBackend, type Backend, type CompileContext } from "./backend.ts";
+import type { CompileContext } from "./backend.ts";
+import { compileChoice, type BackendChoice } from "./candidates.ts";
 import type { BindDefinition, GatewayDefinition, RouteDefinition } from "./definition.ts";
 import { hostRank } from "./matching.ts";
 import { compileClientKeys, type ClientKeyCheck } from "./policies/client-key.ts";
@@ -15,7 +17,7 @@ export interface CompiledRoute {
   readonly definition: RouteDefinition;
   readonly cors: Cors | undefined;
   readonly clientKeys: ClientKeyCheck | undefined;
-  readonly backends: readonly Backend[];
+  readonly backends: readonly BackendChoice[];
   readonly totalWeight: number;
 }
 
@@ -41,6 +43,8 @@ export interface Snapshot {
 export interface SnapshotOptions {
   readonly providers: readonly Provider[];
   readonly credential: (id: string) => Credential | undefined;
+  /** Of backends in groups; none by default. */
+  readonly endpoints?: (id: string) => Endpoints | undefined;
   readonly upstreams: Upstreams;
 }
 
@@ -49,6 +53,7 @@ export function compileSnapshot(definition: GatewayDefinition, options: Snapshot
   const context: CompileContext = {
     providers: new Map(options.providers.map((provider) => [provider.name, provider])),
     credential: options.credential,
+    endpoints: options.endpoints ?? (() => undefined),
     upstreams: options.upstreams,
     tellsKey: definition.keyHeader ?? false,
   };
@@ -85,12 +90,12 @@ function bestListener(
 
 function compileRoute(definition: RouteDefinition, context: CompileContext): CompiledRoute {
   const { cors, apiKey } = definition.policies;
-  const backends = definition.backends.map((backend) => compileBackend(backend, definition.policies, context));
+  const backends = definition.backends.map((backend) => compileChoice(backend, definition.policies, context));
   return {
     definition,
     cors: cors && compileCors(cors),
     clientKeys: apiKey && compileClientKeys(apiKey),
     backends,
-    totalWeight: backends.reduce((sum, backend) => sum + backend.definition.weight, 0),
+    totalWeight: backends.reduce((sum, { weight }) => sum + weight, 0),
   };
 }

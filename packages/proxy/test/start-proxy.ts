@@ -11,6 +11,7 @@ import {
   type RequestRecord,
   type RouteDefinition,
 } from "@keybearer/proxy";
+import type { Endpoints } from "@keybearer/keyring";
 import { openAI } from "@keybearer/providers";
 import {
   createSeal,
@@ -35,6 +36,8 @@ export interface BedOptions {
   readonly listeners?: GatewayDefinition["binds"][number]["listeners"];
   /** Beside `key` and `caller`. */
   readonly credentials?: Readonly<Record<string, Credential>>;
+  /** By the id of backends in groups. */
+  readonly endpoints?: (id: string) => Endpoints | undefined;
   readonly dispatcher?: DispatcherFactory;
   readonly random?: () => number;
   readonly replayBudgetBytes?: number;
@@ -83,7 +86,12 @@ export async function startProxy(options: BedOptions = {}): Promise<TestBed> {
   const bind = { name: "bind/0", port: 0, listeners: options.listeners ?? [{ name: "listener", routes }] };
   const snapshot = compileSnapshot(
     { binds: [bind] },
-    { providers: [openAI], credential: ledger.watch(options.credentials), upstreams },
+    {
+      providers: [openAI],
+      credential: ledger.watch(options.credentials),
+      upstreams,
+      ...(options.endpoints && { endpoints: options.endpoints }),
+    },
   );
   const proxy = createProxy({ observer, snapshot, ...proxyOptions(options) });
   const { port } = await proxy.listen({ ...bind, address: "127.0.0.1" });

@@ -12,6 +12,8 @@ export interface Call {
   readonly answer: AnswerOptions;
   readonly store: Store;
   readonly organization: string;
+  /** Whose call it is: each key is an account of its own. Undefined: anonymous. */
+  readonly key: string | undefined;
   /** The models that are served; undefined: any. */
   readonly models: readonly string[] | undefined;
   /** Seconds since the epoch. */

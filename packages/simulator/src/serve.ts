@@ -133,6 +133,7 @@ function answered(house: Household, fault: Fault, entry: RecordEntry): Answered 
     answer,
     store: house.store,
     organization: house.organization,
+    key: entry.key,
     models: house.models,
     created: Math.floor(house.now() / 1000),
   };

@@ -116,6 +116,21 @@ describe("the official openai client", () => {
     expect(last?.type === "response.completed" && last.response.usage?.output_tokens).toBe(3);
   });
 
+  test("goes on from its own responses, and with another key from none of them, as another account", async () => {
+    upstream.addKey("sk-another-0123456789abcdef");
+    const other = new OpenAI({ baseURL: client.baseURL, apiKey: "sk-another-0123456789abcdef", maxRetries: 0 });
+    const { id } = await client.responses.create({ model: "m", input: "hi" });
+    const next = { model: "m", input: "and?", previous_response_id: id };
+    expect((await client.responses.create(next)).previous_response_id).toBe(id);
+    await expect(other.responses.create(next)).rejects.toMatchObject({
+      status: 400,
+      code: "previous_response_not_found",
+    });
+    await expect(other.responses.retrieve(id)).rejects.toMatchObject({ status: 404 });
+    await expect(other.responses.delete(id)).rejects.toMatchObject({ status: 404 });
+    expect((await client.responses.retrieve(id)).id).toBe(id);
+  });
+
   test("gets a function call from the responses API, and text after its output", async () => {
     const tools = [{ type: "function" as const, name: "weather", parameters: weather, strict: false }];
     const stream = client.responses.stream({ model: "m", input: [{ role: "user", content: "?" }], tools });

@@ -9,8 +9,14 @@ export interface StoredFile {
   readonly bytes: Buffer;
 }
 
+export interface StoredResponse {
+  /** Of the account that made it: no other knows it. */
+  readonly key: string | undefined;
+  readonly response: JsonObject;
+}
+
 export class Store {
-  readonly responses = new Shelf<JsonObject>();
+  readonly responses = new Shelf<StoredResponse>();
   readonly batches = new Shelf<JsonObject>();
   readonly files = new Shelf<StoredFile>((file) => file.bytes.length, FILE_BYTES_LIMIT);
   #lastId = 0;

@@ -8,14 +8,15 @@ import {
   type Keyring,
   type KeyState,
 } from "@keybearer/keyring";
+import type { AiBackend, BackendGroups, GatewayDefinition } from "@keybearer/proxy";
 import { handleIdentity, systemClock, type Key } from "@keybearer/secrets";
 import { openForChannel, type OpenVersion } from "../key-channel.ts";
 import type { CredentialRequest, RingMember } from "../load/credential-table.ts";
 import type { Loaded, LoadedKey } from "../load/load.ts";
 import { versionNow } from "../load/open-keys.ts";
-import type { CredentialRecord, KeyRecord, KeyUpdate } from "../plane/messages.ts";
+import type { CredentialRecord, EndpointsRecord, KeyRecord, KeyUpdate } from "../plane/messages.ts";
 
-/** Keys and scopes at once, those of an old config that drains included. */
+/** Keys, scopes and endpoints at once, those of an old config that drains included. */
 const SLOTS = 4096;
 
 export class KeyTable {
@@ -32,7 +33,10 @@ export class KeyTable {
 
   /** What the threads are told of a config's credentials; `others`: those of configs that still drain keep their slots. */
   records(loaded: Loaded, others: readonly Loaded[] = []): CredentialRecord[] {
-    const identities = [loaded, ...others].flatMap(({ credentials }) => credentials.flatMap(slotIdentities));
+    const identities = [loaded, ...others].flatMap(({ credentials, definition }) => [
+      ...credentials.flatMap(slotIdentities),
+      ...groupsIn(definition).flatMap(({ groups }) => groups.flat().map(endpointIdentity)),
+    ]);
     const { slots, fresh } = assignSlots(this.#slots, identities, SLOTS);
     for (const slot of fresh) this.state.resetSlot(slot);
     this.#slots = slots;
@@ -45,6 +49,16 @@ export class KeyTable {
       const { kind, id, strategy, keys } = request;
       return { kind, id, strategy, keys: keys.map((key) => this.#record(key, handles.get(key.id))) };
     });
+  }
+
+  /** What the threads are told of the endpoints of backends in groups. After `records`. */
+  endpoints({ definition }: Loaded): EndpointsRecord[] {
+    return groupsIn(definition).map(({ id, groups }) => ({
+      id,
+      tiers: groups.map((members) =>
+        members.map((member) => ({ name: member.name, slot: this.#slots.get(endpointIdentity(member)) ?? 0 })),
+      ),
+    }));
   }
 
   /** The main thread's own keyrings over the same state, by id: to look at keys, and to have them checked. After `records`. */
@@ -134,6 +148,16 @@ function slotIdentities(request: CredentialRequest): string[] {
 /** The same key of the same backend keeps what is known of it, wherever in the file it has moved. A digest: a ref may be a key. */
 function keyIdentity({ name, reference }: RingMember): string {
   return handleIdentity("key", name, reference.source, reference.ref);
+}
+
+function groupsIn({ binds }: GatewayDefinition): BackendGroups[] {
+  const routes = binds.flatMap(({ listeners }) => listeners.flatMap((listener) => listener.routes));
+  return routes.flatMap(({ backends }) => backends.flatMap((each) => (each.kind === "groups" ? [each] : [])));
+}
+
+/** One address under one name, wherever it stands in the file. */
+function endpointIdentity({ name, provider, hostOverride }: AiBackend): string {
+  return JSON.stringify(["endpoint", name, provider, hostOverride]);
 }
 
 /** One account, whichever backends use it. */

@@ -56,7 +56,7 @@ export class RunningConfig {
     this.#isListening = true;
   }
 
-  startParts(): Pick<StartMessage, "epoch" | "epochs" | "definition" | "credentials" | "ports"> {
+  startParts(): Pick<StartMessage, "epoch" | "epochs" | "definition" | "credentials" | "endpoints" | "ports"> {
     const { epoch, loaded } = this.#current;
     // A thread that replaces another must get the port that the first was given.
     return { ...this.#parts(epoch, loaded), epochs: this.#epochs, ports: this.#ports };
@@ -118,9 +118,11 @@ export class RunningConfig {
     }
   }
 
-  #parts(epoch: number, loaded: Loaded): Pick<StartMessage, "epoch" | "definition" | "credentials"> {
+  #parts(epoch: number, loaded: Loaded): Pick<StartMessage, "epoch" | "definition" | "credentials" | "endpoints"> {
     const others = [...this.#generations].map((generation) => generation.loaded).filter((other) => other !== loaded);
-    return { epoch, definition: loaded.definition, credentials: this.#options.keys.records(loaded, others) };
+    const { keys } = this.#options;
+    const credentials = keys.records(loaded, others);
+    return { epoch, definition: loaded.definition, credentials, endpoints: keys.endpoints(loaded) };
   }
 
   #follow(loaded: Loaded): Generation {

@@ -1,6 +1,7 @@
 /** Where each credential of a definition goes, and how: for a question about it that takes the way of its traffic. */
 import { headerPlacement, placementAt, type Placement, type Provider } from "@keybearer/providers";
 import {
+  backendsOf,
   originOf,
   type BackendDefinition,
   type GatewayDefinition,
@@ -41,7 +42,7 @@ export function keyTargets(
   const keyringOf = new Map(credentials.map((each) => [each.id, each.kind === "keyring" ? each.id : each.otherwise]));
   const routes = binds.flatMap(({ listeners }) => listeners.flatMap((listener) => listener.routes));
   const targets = routes.flatMap((route) =>
-    route.backends.flatMap((backend) => targetsOf(backend, route, keyringOf, providers)),
+    backendsOf(route).flatMap((backend) => targetsOf(backend, route, keyringOf, providers)),
   );
   const seen = new Map(targets.toReversed().map((target) => [identityOf(target), target]));
   return [...seen.values()].toReversed();

@@ -108,7 +108,7 @@ export class CredentialTable {
       id,
       strategy,
       keys: keys.map((key, index) =>
-        this.#member(key, `${id}/${index}`, keys.length === 1 ? name : poolName(key, index, name)),
+        this.#member(key, `${id}/${index}`, givenName(key) ?? (keys.length === 1 ? name : `${name}-${index + 1}`)),
       ),
     }));
   }
@@ -148,9 +148,8 @@ export class CredentialTable {
   }
 }
 
-/** What the pool calls it, else the backend's name with a number. */
-function poolName(key: PlacedKey | PoolKey, index: number, name: string): string {
-  return ("name" in key ? key.name : undefined) ?? `${name}-${index + 1}`;
+function givenName(key: PlacedKey | PoolKey): string | undefined {
+  return "name" in key ? key.name : undefined;
 }
 
 function idOf(path: Path): string {

@@ -8,7 +8,7 @@ import {
   type Path,
   type Settings,
 } from "@keybearer/config";
-import type { GatewayDefinition } from "@keybearer/proxy";
+import { backendsOf, type GatewayDefinition } from "@keybearer/proxy";
 import { HandlePool, type Env, type Key, type Notice, type SecretSource } from "@keybearer/secrets";
 import type { ConfigText } from "../config-text.ts";
 import { providers, sources as ownSources } from "../implementations.ts";
@@ -196,9 +196,7 @@ function providersIn(
   { binds }: GatewayDefinition,
   credentials: readonly CredentialRequest[],
 ): (request: KeyRequest) => string | undefined {
-  const backends = binds.flatMap(({ listeners }) =>
-    listeners.flatMap(({ routes }) => routes.flatMap((route) => route.backends)),
-  );
+  const backends = binds.flatMap(({ listeners }) => listeners.flatMap(({ routes }) => routes.flatMap(backendsOf)));
   return (request) => {
     const ring = credentials.find((each) => each.kind === "keyring" && each.keys.some((key) => key.id === request.id));
     const backend = backends.find(({ credential }) => credential?.entries.some(({ id }) => id === ring?.id));

@@ -1,17 +1,18 @@
 /** Whoever reaches a route that carries a key spends its money: a port that lets anyone do so serves this machine alone. */
 import type { Bind } from "@keybearer/config";
-import type { BindDefinition, RouteDefinition } from "@keybearer/proxy";
+import { backendsOf, type BindDefinition, type RouteDefinition } from "@keybearer/proxy";
 import type { TranslationContext } from "./translate.ts";
 
 const LOOPBACK = "127.0.0.1";
 
 /** Whether an anonymous caller can spend a key of the config on this route. */
 export function isOpenToAll(
-  { policies, backends }: Pick<RouteDefinition, "policies" | "backends">,
+  route: Pick<RouteDefinition, "policies" | "backends">,
   { credentials }: Pick<TranslationContext, "credentials">,
 ): boolean {
+  const { policies } = route;
   if (policies.directResponse || policies.apiKey?.mode === "strict") return false;
-  return backends.some(({ credential }) => credential?.entries.some(({ id }) => credentials.isOwn(id)));
+  return backendsOf(route).some(({ credential }) => credential?.entries.some(({ id }) => credentials.isOwn(id)));
 }
 
 /** The bind as it is, or on loopback with a notice that says why and how to open it. */

@@ -2,7 +2,15 @@
 import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { BackendPolicies, BackendTls, Config, ConfigError, ConfigSource } from "@keybearer/config";
+import type {
+  AiProvider,
+  Backend,
+  BackendPolicies,
+  BackendTls,
+  Config,
+  ConfigError,
+  ConfigSource,
+} from "@keybearer/config";
 import { secureContextError, type UpstreamTls } from "@keybearer/proxy";
 import { inWords, systemCode } from "../errors.ts";
 
@@ -78,8 +86,13 @@ function policiesIn({ binds }: Config): BackendPolicies[] {
   const routes = binds.flatMap(({ listeners }) => listeners.flatMap((listener) => listener.routes));
   return routes.flatMap((route) => [
     route.policies,
-    ...route.backends.flatMap((backend) => [backend.policies, ...("ai" in backend ? [backend.ai.policies] : [])]),
+    ...route.backends.flatMap((backend) => [backend.policies, ...providersIn(backend).map(({ policies }) => policies)]),
   ]);
+}
+
+function providersIn(backend: Backend): readonly AiProvider[] {
+  if ("groups" in backend) return backend.groups.flat();
+  return "ai" in backend ? [backend.ai] : [];
 }
 
 async function readFirst(file: string, directories: readonly string[]): Promise<string> {

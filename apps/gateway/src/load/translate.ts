@@ -1,30 +1,16 @@
 /** A config, as agentgateway writes it, made into what the data plane is told: every level of policy resolved. */
+import type { Bind, Config, ConfigError, ConfigSource, Listener, Route } from "@keybearer/config";
 import type {
-  AiBackend,
-  BackendPolicies,
-  Bind,
-  Config,
-  ConfigError,
-  ConfigSource,
-  HostBackend,
-  Listener,
-  Path,
-  Route,
-} from "@keybearer/config";
-import type {
-  AiBackend as AiBackendDefinition,
-  BackendDefinition,
   BindDefinition,
   GatewayDefinition,
   ListenerDefinition,
   RouteDefinition,
   RoutePolicies,
 } from "@keybearer/proxy";
-import type { ProviderSettings } from "@keybearer/providers";
 import { CredentialTable, type CredentialRequest } from "./credential-table.ts";
-import { checkCredential } from "./credential-rules.ts";
 import { guardBind, isOpenToAll } from "./open-routes.ts";
 import type { TlsFiles } from "./tls-files.ts";
+import { translateBackend } from "./translate-backend.ts";
 
 export interface Translation {
   readonly definition: GatewayDefinition;
@@ -85,11 +71,7 @@ function translateListener(
 function translateRoute(route: Route, defaultName: string, context: TranslationContext): RouteDefinition {
   const name = route.name ?? defaultName;
   const { hostnames, matches } = route;
-  const backends = route.backends.flatMap((backend) => {
-    if (!("groups" in backend)) return [translateBackend(backend, route, context)];
-    context.errors.push(groupsError(backend.path, context));
-    return [];
-  });
+  const backends = route.backends.map((backend) => translateBackend(backend, route, context));
   const policies = translatePolicies(route);
   return {
     name,
@@ -98,14 +80,6 @@ function translateRoute(route: Route, defaultName: string, context: TranslationC
     backends,
     policies: { ...policies, refuseCrossSite: isOpenToAll({ policies, backends }, context) },
   };
-}
-
-function groupsError(path: Path, { source }: TranslationContext): ConfigError {
-  return source.error([...path, "ai", "groups"], {
-    code: "CONFIG_NOT_SUPPORTED",
-    message: "'groups' is not supported yet",
-    fix: "for several keys of one provider: backendAuth: { keys: [...] }",
-  });
 }
 
 function translatePolicies({ policies }: Route): RoutePolicies {
@@ -123,70 +97,4 @@ function translatePolicies({ policies }: Route): RoutePolicies {
     responseHeaders: policies.responseHeaderModifier,
     refuseCrossSite: false,
   };
-}
-
-function translateBackend(
-  backend: AiBackend | HostBackend,
-  route: Route,
-  context: TranslationContext,
-): BackendDefinition {
-  const levels = levelsOf(backend, route);
-  const inner = levels.slice(0, -1);
-  const auth = innermost(levels, "backendAuth");
-  const tls = innermost(levels, "backendTLS");
-  const request = innermost(inner, "requestHeaderModifier");
-  const response = innermost(inner, "responseHeaderModifier");
-  const label = "ai" in backend ? backend.ai.name : undefined;
-  const common = {
-    weight: backend.weight,
-    tls: tls && context.tlsFiles.read(tls),
-    requestHeaders: request ? [request] : [],
-    responseHeaders: response ? [response] : [],
-    credential: auth && context.credentials.define(auth, label ?? route.name ?? pathText(route.path)),
-  };
-  const definition: BackendDefinition =
-    "ai" in backend
-      ? { ...common, kind: "ai", name: label ?? backend.ai.provider.word, ...translateAi(backend, levels) }
-      : { ...common, kind: "host", name: backend.host, host: backend.host };
-  if (auth) checkCredential(definition, auth, levels, context);
-  return definition;
-}
-
-/** The levels at which a backend's policies stand, the innermost first; the last is the route's. */
-function levelsOf(backend: AiBackend | HostBackend, route: Route): readonly BackendPolicies[] {
-  return [...("ai" in backend ? [backend.ai.policies] : []), backend.policies, route.policies];
-}
-
-function innermost<Name extends keyof BackendPolicies>(
-  levels: readonly BackendPolicies[],
-  name: Name,
-): BackendPolicies[Name] | undefined {
-  return levels.find((level) => level[name] !== undefined)?.[name];
-}
-
-type AiPart = Omit<
-  AiBackendDefinition,
-  "kind" | "name" | "weight" | "tls" | "requestHeaders" | "responseHeaders" | "credential"
->;
-
-function translateAi({ ai }: AiBackend, levels: readonly BackendPolicies[]): AiPart {
-  // The provider's schema has made sure of it.
-  const settings = ai.provider.settings as ProviderSettings;
-  const policies = levels.flatMap((level) => level.ai ?? []);
-  return {
-    provider: ai.provider.word,
-    model: settings.model,
-    hostOverride: ai.hostOverride,
-    pathOverride: ai.pathOverride,
-    pathPrefix: ai.pathPrefix,
-    routes: policies.find(({ routes }) => routes !== undefined)?.routes,
-    includeUsage: policies.find(({ includeUsage }) => includeUsage !== undefined)?.includeUsage ?? true,
-  };
-}
-
-/** `binds[0].listeners[0].routes[0]`. */
-function pathText(path: Path): string {
-  return path
-    .map((part, index) => (typeof part === "number" ? `[${part}]` : `${index === 0 ? "" : "."}${part}`))
-    .join("");
 }

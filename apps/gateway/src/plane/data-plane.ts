@@ -1,13 +1,14 @@
 /** What a serving thread runs: compiles definitions, listens, serves, and reports to the control plane by message. */
 import type { MessagePort } from "node:worker_threads";
-import { openKeyState, type KeyState } from "@keybearer/keyring";
+import { createEndpoints, openKeyState, type Endpoints, type KeyState } from "@keybearer/keyring";
 import { compileSnapshot, createProxy, createUpstreams, type BindDefinition, type Proxy } from "@keybearer/proxy";
+import { systemClock } from "@keybearer/secrets";
 import { createLineBuffer, createLog, createRegistry, type LineBuffer, type Log } from "@keybearer/telemetry";
 import { systemCode } from "../errors.ts";
 import { providers } from "../implementations.ts";
 import { createCredentials } from "./credentials.ts";
 import { Generation, Generations } from "./generations.ts";
-import type { FromPlane, PrepareMessage, StartMessage, ToPlane } from "./messages.ts";
+import type { EndpointsRecord, FromPlane, PrepareMessage, StartMessage, ToPlane } from "./messages.ts";
 import { createObserver } from "./observer.ts";
 import { PortFailure, Ports } from "./ports.ts";
 import { Renewals } from "./renewals.ts";
@@ -108,7 +109,7 @@ class Plane {
     return { generations, proxy, ports: new Ports(proxy, reusePort) };
   }
 
-  #compile({ epoch, definition, credentials: records }: StartMessage | PrepareMessage): Generation {
+  #compile({ epoch, definition, credentials: records, endpoints }: StartMessage | PrepareMessage): Generation {
     const { fingerprintKey, minimumHealthy } = this.#start;
     const credentials = createCredentials(records, {
       fingerprintKey,
@@ -117,12 +118,18 @@ class Plane {
       renew: (id, rejected) => this.#renewals.ask(epoch, id, rejected),
       alert: (alert) => this.#send({ type: "alert", alert }),
     });
+    const rings = new Map(endpoints.map(({ id, tiers }) => [id, this.#createEndpoints(tiers)]));
     const snapshot = compileSnapshot(definition, {
       providers,
       credential: (id) => credentials.get(id),
+      endpoints: (id) => rings.get(id),
       upstreams: this.#upstreams,
     });
     return new Generation(epoch, snapshot, credentials);
+  }
+
+  #createEndpoints(tiers: EndpointsRecord["tiers"]): Endpoints {
+    return createEndpoints({ tiers, state: this.#keyState, clock: systemClock, random: Math.random });
   }
 
   async #listen({ ports }: Serving): Promise<void> {

@@ -1,5 +1,5 @@
 /** What the control plane and the threads that serve say to each other. Plain data, cloneable. */
-import type { KeyAlert, Strategy } from "@keybearer/keyring";
+import type { EndpointSettings, KeyAlert, Strategy } from "@keybearer/keyring";
 import type { Location } from "@keybearer/providers";
 import type { GatewayDefinition } from "@keybearer/proxy";
 import type { LogFormat, LogLevel, MetricsDelta } from "@keybearer/telemetry";
@@ -38,6 +38,13 @@ export type CredentialRecord =
       readonly otherwise: string | undefined;
     };
 
+/** The endpoints of backends in groups, in tiers of preference, each with its place in the shared state. */
+export interface EndpointsRecord {
+  /** As in the definition. */
+  readonly id: string;
+  readonly tiers: readonly (readonly EndpointSettings[])[];
+}
+
 export interface StartMessage {
   readonly type: "start";
   /** Counts the definitions of this gateway. */
@@ -46,6 +53,7 @@ export interface StartMessage {
   readonly epochs: Int32Array;
   readonly definition: GatewayDefinition;
   readonly credentials: readonly CredentialRecord[];
+  readonly endpoints: readonly EndpointsRecord[];
   readonly fingerprintKey: string | undefined;
   /** Where all threads note how the keys fare. */
   readonly keyState: SharedArrayBuffer;
@@ -66,6 +74,7 @@ export interface PrepareMessage {
   readonly epoch: number;
   readonly definition: GatewayDefinition;
   readonly credentials: readonly CredentialRecord[];
+  readonly endpoints: readonly EndpointsRecord[];
   /** By bind name, of new binds: the ports that the main thread found free. */
   readonly ports: Readonly<Record<string, number>>;
 }

@@ -2,8 +2,9 @@
 import type { Clock } from "@keybearer/secrets";
 import type { Hash } from "../hash.ts";
 import * as cells from "./cell.ts";
-import { header, layoutOf, MAGIC, MARKS_A_BUCKET, slot, slotAt, type Layout } from "./layout.ts";
+import { header, layoutOf, MAGIC, MARKS_A_BUCKET, PINS_A_SET, slot, slotAt, type Layout } from "./layout.ts";
 import { Marks } from "./marks.ts";
+import { Pins } from "./pins.ts";
 
 export interface KeyStateSize {
   /** Keys and scopes at once; each has a slot. */
@@ -12,26 +13,34 @@ export interface KeyStateSize {
   readonly workers: number;
   /** Pairs of key and model that are remembered at once; by default 2,048. Rounded up to a power of two. */
   readonly marks?: number;
+  /** Responses whose key is remembered at once; by default 4,096. Rounded up to a power of two. */
+  readonly pins?: number;
   readonly clock: Clock;
 }
 
-/** The table's memory, to be handed to every thread. 192 bytes a slot, 64 a mark. Throws RangeError. */
+/** The table's memory, to be handed to every thread. 192 bytes a slot, 64 a mark, 20 a pin. Throws RangeError. */
 export function createKeyState(size: KeyStateSize): SharedArrayBuffer {
-  const { slots, workers, marks = 2_048, clock } = size;
-  for (const count of [slots, workers, marks]) {
+  const { slots, workers, marks = 2_048, pins = 4_096, clock } = size;
+  for (const count of [slots, workers, marks, pins]) {
     if (!Number.isInteger(count) || count < 1 || count > 2 ** 20) throw new RangeError("expected 1 to 1,048,576");
   }
-  const buckets = 2 ** Math.ceil(Math.log2(Math.max(1, marks / MARKS_A_BUCKET)));
-  const layout = layoutOf(slots, workers, buckets);
+  const buckets = powerOfTwo(marks / MARKS_A_BUCKET);
+  const pinSets = powerOfTwo(pins / PINS_A_SET);
+  const layout = layoutOf(slots, workers, buckets, pinSets);
   const words = new Int32Array(new SharedArrayBuffer(layout.words * 4));
   const start = Math.floor(clock.now());
   words[header.slots] = slots;
   words[header.workers] = workers;
   words[header.buckets] = buckets;
+  words[header.pinSets] = pinSets;
   words[header.startHigh] = Math.floor(start / 2 ** 32);
   words[header.startLow] = (start % 2 ** 32) | 0;
   Atomics.store(words, header.magic, MAGIC);
   return words.buffer;
+}
+
+function powerOfTwo(atLeast: number): number {
+  return 2 ** Math.ceil(Math.log2(Math.max(1, atLeast)));
 }
 
 /** Throws TypeError for memory that is no such table, RangeError for a worker that has no column in it. */
@@ -40,13 +49,14 @@ export function openKeyState(buffer: SharedArrayBuffer, workerIndex: number): Ke
   if (Atomics.load(words, header.magic) !== MAGIC) throw new TypeError("expected the memory that createKeyState made");
   const [slots = 0, workers = 0, buckets = 0] = words.subarray(header.slots, header.startHigh);
   if (!(workerIndex >= 0 && workerIndex < workers)) throw new RangeError(`there is no column ${workerIndex}`);
-  return new KeyState(words, layoutOf(slots, workers, buckets), workerIndex);
+  return new KeyState(words, layoutOf(slots, workers, buckets, words[header.pinSets] ?? 0), workerIndex);
 }
 
 /** One thread's view. Slots are given out by whoever makes the keyrings (`assignSlots`); times are in ticks. */
 export class KeyState {
   readonly words: Int32Array;
   readonly marks: Marks;
+  readonly pins: Pins;
   readonly slots: number;
   readonly #layout: Layout;
   readonly #column: number;
@@ -56,6 +66,7 @@ export class KeyState {
     this.words = words;
     this.slots = layout.slots;
     this.marks = new Marks(words, layout);
+    this.pins = new Pins(words, layout);
     this.#layout = layout;
     this.#column = this.#columnOf(workerIndex);
     this.#startMs = (words[header.startHigh] ?? 0) * 2 ** 32 + ((words[header.startLow] ?? 0) >>> 0);

@@ -4,7 +4,17 @@ import { CELL_WORDS } from "./cell.ts";
 export const MAGIC = 0x6b657931; // "key1"
 
 /** Words of the header. */
-export const header = { magic: 0, slots: 1, workers: 2, buckets: 3, startHigh: 4, startLow: 5, words: 16 } as const;
+export const header = {
+  magic: 0,
+  slots: 1,
+  workers: 2,
+  buckets: 3,
+  startHigh: 4,
+  startLow: 5,
+  pinSets: 6,
+  pinned: 7,
+  words: 16,
+} as const;
 
 /** Words of one slot. */
 export const slot = {
@@ -31,6 +41,10 @@ export const slot = {
   refusedOther: 15,
   key: 16,
   account: 16 + CELL_WORDS,
+  /** The suspected version is passed over until this tick. */
+  heldUntil: 28,
+  /** When an answer last took the key out of service. */
+  condemnedAt: 29,
   rule: 32,
   ruleWords: 16,
   words: 48,
@@ -40,6 +54,10 @@ export const slot = {
 export const mark = { tag: 0, tagTwo: 1, slot: 2, cell: 3, text: 3 + CELL_WORDS, textWords: 7, words: 16 } as const;
 export const MARKS_A_BUCKET = 8;
 
+/** Words of one pin: which key made a response. `order` counts the pins made before it. */
+export const pin = { tag: 0, tagTwo: 1, slot: 2, generation: 3, order: 4, words: 5 } as const;
+export const PINS_A_SET = 8;
+
 export interface Layout {
   readonly slots: number;
   readonly workers: number;
@@ -47,13 +65,17 @@ export interface Layout {
   readonly buckets: number;
   readonly columns: number;
   readonly marks: number;
+  readonly pins: number;
+  /** A power of two. */
+  readonly pinSets: number;
   readonly words: number;
 }
 
-export function layoutOf(slots: number, workers: number, buckets: number): Layout {
+export function layoutOf(slots: number, workers: number, buckets: number, pinSets: number): Layout {
   const columns = header.words + slots * slot.words;
   const marks = columns + slots * workers;
-  return { slots, workers, buckets, columns, marks, words: marks + buckets * MARKS_A_BUCKET * mark.words };
+  const pins = marks + buckets * MARKS_A_BUCKET * mark.words;
+  return { slots, workers, buckets, columns, marks, pins, pinSets, words: pins + pinSets * PINS_A_SET * pin.words };
 }
 
 export function slotAt(index: number): number {

@@ -100,7 +100,7 @@ export class Marks {
   }
 
   *#all(): IterableIterator<number> {
-    for (let at = this.#layout.marks; at < this.#layout.words; at += mark.words) yield at;
+    for (let at = this.#layout.marks; at < this.#layout.pins; at += mark.words) yield at;
   }
 }
 

@@ -48,6 +48,7 @@ export function classifyFailure(answer: FailedAnswer): Failure {
     ...(waitMs === undefined ? {} : { waitMs }),
     confirmed: isConfirmed(rule),
     rule: rule.name,
+    ...(rule.elsewhere && { elsewhere: true }),
   };
 }
 

@@ -22,6 +22,8 @@ export interface FailureRule {
   readonly waitMs?: number;
   /** Where it takes the answer's wait as it is up to a day, as for limits by the day. */
   readonly daily?: true;
+  /** Other accounts may know what this one does not: their keys are tried, each once, and no key's state is touched. */
+  readonly elsewhere?: true;
   /** What it means, for people. */
   readonly note: string;
 }

@@ -24,6 +24,7 @@ const statuses: readonly (readonly [code: string, status: number])[] = [
   ["not_found", 404],
   ["request_too_large", 413],
   ["context_length_exceeded", 400],
+  ["previous_response_not_found", 400],
   ["content_filter", 400],
   ["invalid_prompt", 400],
   ["validationexception", 400],

@@ -1,5 +1,5 @@
 /** POST /responses, whole or as named events, and GET and DELETE /responses/{id}. */
-import type { Endpoint, JsonCall } from "../endpoint.ts";
+import type { Call, Endpoint, JsonCall } from "../endpoint.ts";
 import { asArray, asCount, asObject, asString, contentText, type JsonObject } from "../json.ts";
 import { errorReply } from "../openai-error.ts";
 import { eventsReply, jsonReply, namedEvent, type Reply } from "../reply.ts";
@@ -20,13 +20,14 @@ const create: Endpoint = {
   needsModel: true,
   answer(call): Reply {
     const previous = asString(call.body["previous_response_id"]);
-    if (previous !== undefined && call.store.responses.get(previous) === undefined) {
+    if (previous !== undefined && responseOf(call, previous) === undefined) {
       const message = `Previous response with id '${previous}' not found.`;
       return errorReply(400, { message, param: "previous_response_id", code: "previous_response_not_found" });
     }
     const answer = makeAnswer(call);
-    if (call.body["store"] !== false) call.store.responses.set(String(answer.response["id"]), answer.response);
-    return call.body["stream"] === true ? eventsReply(events(answer), true) : jsonReply(answer.response);
+    const { response } = answer;
+    if (call.body["store"] !== false) call.store.responses.set(String(response["id"]), { key: call.key, response });
+    return call.body["stream"] === true ? eventsReply(events(answer), true) : jsonReply(response);
   },
 };
 
@@ -34,9 +35,10 @@ const retrieve: Endpoint = {
   method: "GET",
   path: "/responses/{id}",
   reads: "nothing",
-  answer({ store, params }) {
-    const response = store.responses.get(params["id"] ?? "");
-    return response === undefined ? notFound(params["id"]) : jsonReply(response);
+  answer(call) {
+    const { id = "" } = call.params;
+    const response = responseOf(call, id);
+    return response === undefined ? notFound(id) : jsonReply(response);
   },
 };
 
@@ -44,15 +46,22 @@ const remove: Endpoint = {
   method: "DELETE",
   path: "/responses/{id}",
   reads: "nothing",
-  answer({ store, params }) {
-    const { id = "" } = params;
-    return store.responses.delete(id) ? jsonReply({ id, object: "response", deleted: true }) : notFound(id);
+  answer(call) {
+    const { id = "" } = call.params;
+    if (responseOf(call, id) === undefined) return notFound(id);
+    call.store.responses.delete(id);
+    return jsonReply({ id, object: "response", deleted: true });
   },
 };
 
 export const responses: readonly Endpoint[] = [create, retrieve, remove];
 
-function notFound(id = ""): Reply {
+function responseOf({ store, key }: Call, id: string): JsonObject | undefined {
+  const stored = store.responses.get(id);
+  return stored?.key === key ? stored?.response : undefined;
+}
+
+function notFound(id: string): Reply {
   return errorReply(404, { message: `Response with id '${id}' not found.` });
 }
 

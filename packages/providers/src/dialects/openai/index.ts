@@ -4,6 +4,7 @@ import { editBody } from "./body.ts";
 import { callOfType, classify } from "./endpoints.ts";
 import { errorBody, streamError } from "./errors.ts";
 import { streamOpening } from "./opening.ts";
+import { responseIdScanner } from "./response-id.ts";
 import { usageEventFilter } from "./usage-event-filter.ts";
 import { usageScanner } from "./usage.ts";
 
@@ -15,6 +16,7 @@ export const openAIDialect: Dialect = {
   errorBody,
   streamError,
   usageScanner,
+  responseIdScanner,
   usageEventFilter,
   streamOpening,
 };

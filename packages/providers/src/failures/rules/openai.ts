@@ -90,4 +90,22 @@ export const openAIRules: readonly FailureRule[] = [
     waitMs: 30_000,
     note: "Traffic grew too fast, or the servers are busy.",
   },
+  {
+    name: "previous-response-not-found",
+    statuses: [400, 404],
+    codes: ["previous_response_not_found"],
+    class: "callersFault",
+    scope: "none",
+    elsewhere: true,
+    note: "A response is known to the account that made it, and to no other: the other keys are tried.",
+  },
+  {
+    name: "previous-response-not-found-text",
+    statuses: [400, 404],
+    text: /^Previous response with id '[^']*' not found/i,
+    class: "callersFault",
+    scope: "none",
+    elsewhere: true,
+    note: "A response of another account, where only the text tells.",
+  },
 ];

@@ -1,0 +1,26 @@
+/** Reads the id of a response out of an answer that passes: a later request may go on from it. */
+import type { AnswerScanner } from "../../contract.ts";
+import { MemberSearch } from "./member-search.ts";
+
+/**
+ * `found` is called once, as soon as the id has passed: in a JSON text the first `id`, in a stream that of
+ * `response.created`. Never for an answer that is no `response`, such as a compaction or an error.
+ */
+export function responseIdScanner(found: (id: string) => void): AnswerScanner {
+  let id: unknown;
+  let kind: unknown;
+  const ids = new MemberSearch("id", '"', (value) => (id ??= value));
+  const kinds = new MemberSearch("object", '"', (value) => (kind ??= value));
+  let isOver = false;
+  return {
+    push(chunk) {
+      if (isOver) return;
+      const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      if (id === undefined) ids.push(bytes);
+      if (kind === undefined) kinds.push(bytes);
+      if (id === undefined || kind === undefined) return;
+      isOver = true;
+      if (typeof id === "string" && id !== "" && kind === "response") found(id);
+    },
+  };
+}
