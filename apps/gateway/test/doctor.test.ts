@@ -122,6 +122,29 @@ describe("keybearer doctor", () => {
     expect((await doctor({ directory })).codes).toEqual(["warning SECRET_FILE_WRITABLE"]);
   });
 
+  test.skipIf(process.platform === "win32" || !hasGit)(
+    "an env file that others may read and write, or git keeps",
+    async () => {
+      const directory = directoryOf({
+        ...files,
+        "config.yaml": route({ auth: '{ key: "$KEY" }' }),
+        "keys.env": `KEY=${real}`,
+      });
+      const look = async () => {
+        const { stdout } = await runKeybearer({ directory, args: ["doctor", "--json", "--env-file", "keys.env"] });
+        return (JSON.parse(stdout) as Report).findings.map(({ code, place }) => `${code} ${place}`);
+      };
+      chmodSync(join(directory, "keys.env"), 0o600);
+      expect(await look()).toEqual([]);
+      chmodSync(join(directory, "keys.env"), 0o646);
+      expect(await look()).toEqual(["ENV_FILE_READABLE keys.env", "ENV_FILE_WRITABLE keys.env"]);
+      chmodSync(join(directory, "keys.env"), 0o600);
+      spawnSync("git", ["init", "-q"], { cwd: directory });
+      spawnSync("git", ["add", "keys.env"], { cwd: directory });
+      expect(await look()).toEqual(["KEY_COMMITTED keys.env"]);
+    },
+  );
+
   test.skipIf(!hasGit)("keys that git keeps, in files of their own and in the config", async () => {
     const directory = directoryOf({ "keys/one.txt": "sk-canary-one\n", "keys/two.txt": "sk-canary-two\n" });
     const git = (...args: readonly string[]) => spawnSync("git", args, { cwd: directory });

@@ -19,6 +19,7 @@ export async function doctor(args: LookArguments, terminal: Terminal): Promise<n
 async function examined(text: ConfigText, args: LookArguments, terminal: Terminal): Promise<DoctorReport> {
   const around: Surroundings = {
     workingDirectory: terminal.workingDirectory,
+    envFiles: args.envFiles,
     platform: process.platform,
     nodeVersion: process.versions.node,
     now: Date.now,

@@ -11,6 +11,7 @@ import { providerFindings } from "./providers.ts";
 /** What is around a config. */
 export interface Surroundings {
   readonly workingDirectory: string;
+  readonly envFiles: readonly string[];
   readonly platform: NodeJS.Platform;
   /** `22.19.0`. */
   readonly nodeVersion: string;
@@ -28,6 +29,7 @@ export async function examine(text: ConfigText, loaded: Loaded, around: Surround
     ...(await fileFindings(loaded, {
       configPath: text.path,
       configName: text.name,
+      envFiles: around.envFiles,
       directories: [text.directory, around.workingDirectory],
       platform: around.platform,
     })),

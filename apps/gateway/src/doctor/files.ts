@@ -12,6 +12,8 @@ export interface FilePlaces {
   readonly configPath: string | undefined;
   /** As messages name it. */
   readonly configName: string;
+  /** As they were named; they count from the last of the directories. */
+  readonly envFiles: readonly string[];
   /** Where relative paths are looked up, in order. */
   readonly directories: readonly string[];
   readonly platform: NodeJS.Platform;
@@ -28,39 +30,46 @@ const OTHERS_WRITE = 0o002;
 export async function fileFindings(loaded: Loaded, places: FilePlaces): Promise<Finding[]> {
   const mounts = places.platform === "linux" ? await readFile("/proc/self/mountinfo", "utf8").catch(() => "") : "";
   const keyFiles = await keyFilesOf(loaded, places.directories);
-  const { configPath: path, configName } = places;
+  const { configPath: path, configName, directories, envFiles, platform } = places;
   const config = path === undefined ? undefined : { path, place: configName };
+  const environments = envFiles.map((name) => ({ path: resolve(directories.at(-1) ?? "", name), place: name }));
   // Where inline keys stand that look real: samples are nobody's secret.
   const holdsKeys = loaded.keys.some(({ notices }) => notices.some(({ code }) => code === "SECRET_INLINE"));
   const findings = await Promise.all([
-    ...(config ? [modeFindings(config, holdsKeys, places.platform)] : []),
+    ...(config ? [modeFindings(config, holdsKeys && "config", platform)] : []),
+    ...environments.map((file) => modeFindings(file, "env file", platform)),
     ...(config && holdsKeys ? [committed(config, "git keeps this config, and keys are in it")] : []),
     ...keyFiles.map((file) => committed(file, `git keeps the key's file ${file.path}`)),
-    ...[...(config ? [config] : []), ...keyFiles].map((file) => mountedAlone(file, mounts)),
+    ...environments.map((file) => committed(file, `git keeps the env file ${file.path}`)),
+    ...[...(config ? [config] : []), ...environments, ...keyFiles].map((file) => mountedAlone(file, mounts)),
   ]);
   return findings.flat();
 }
 
-async function modeFindings({ path, place }: NamedFile, holdsKeys: boolean, platform: string): Promise<Finding[]> {
+/** `holder`: what it is that keys are in, if they are. */
+async function modeFindings({ path, place }: NamedFile, holder: "config" | "env file" | false, platform: string) {
   // The mode is made up on Windows.
   const mode = platform === "win32" ? undefined : (await stat(path).catch(() => undefined))?.mode;
   if (mode === undefined) return [];
   const findings: Finding[] = [];
-  if ((mode & OTHERS_READ) !== 0 && holdsKeys) {
+  if ((mode & OTHERS_READ) !== 0 && holder !== false) {
     findings.push({
       severity: "warning",
-      code: "CONFIG_READABLE",
+      code: holder === "config" ? "CONFIG_READABLE" : "ENV_FILE_READABLE",
       place,
-      message: "every user of this machine may read the config, and keys are in it",
-      fix: `chmod 600 ${path}; better, keep keys in files of their own`,
+      message: `every user of this machine may read the ${holder}, and keys are in it`,
+      fix: `chmod 600 ${path}${holder === "config" ? "; better, keep keys in files of their own" : ""}`,
     });
   }
   if ((mode & OTHERS_WRITE) !== 0) {
     findings.push({
       severity: "warning",
-      code: "CONFIG_WRITABLE",
+      code: holder === "env file" ? "ENV_FILE_WRITABLE" : "CONFIG_WRITABLE",
       place,
-      message: "every user of this machine may write the config, and so choose where keys go",
+      message:
+        holder === "env file"
+          ? "every user of this machine may write the env file, and so choose whose keys pay"
+          : "every user of this machine may write the config, and so choose where keys go",
       fix: `chmod o-w ${path}`,
     });
   }
