@@ -196,6 +196,18 @@ describe("opening", () => {
     });
   });
 
+  test("a key that is refused right after a look that found nothing new is looked for all the same", async () => {
+    const api = await cluster();
+    api.store.put("ai", "openai-secret", { Authorization: KEY });
+    const { handle } = await open(api);
+    const rejected = handle.current().id;
+    await handle.refresh();
+    // No event helps out.
+    api.watches.freeze();
+    api.store.put("ai", "openai-secret", { Authorization: `${KEY}-new` });
+    expect((await handle.refresh({ rejected })).secret.reveal()).toBe(`${KEY}-new`);
+  });
+
   test("leaves no connection behind when it fails, or when the handle is disposed of", async () => {
     const api = await cluster();
     api.store.put("ai", "openai-secret", { Authorization: KEY });

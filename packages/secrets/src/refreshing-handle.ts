@@ -133,7 +133,7 @@ class Refreshing implements RefreshingHandle {
       const asked = this.#waiting?.rejected ?? Number.POSITIVE_INFINITY;
       this.#waiting = undefined;
       // The read before this one may have found what a rejected key needs, or that there is nothing.
-      return this.#known(asked) ?? this.#read();
+      return this.#known(asked) ?? this.#read(asked);
     });
     this.#waiting = { promise, rejected };
     this.#turn = promise.then(ignore, ignore);
@@ -150,7 +150,7 @@ class Refreshing implements RefreshingHandle {
     return version;
   }
 
-  async #read(): Promise<SecretVersion> {
+  async #read(rejected: number): Promise<SecretVersion> {
     const { source, context, cooldownMs = 0 } = this.#settings;
     const before = this.#latest.version;
     const events = this.#events;
@@ -158,7 +158,9 @@ class Refreshing implements RefreshingHandle {
       if (this.#closed) throw new SecretError("SECRET_UNAVAILABLE", source, "the key is no longer in use");
       const after = this.#succeed(await this.#settings.read());
       this.#count(after === before ? "same" : "new", events);
-      if (after === before) this.#quietUntil = context.clock.now() + cooldownMs;
+      // A look that an event or the clock has caused says nothing of what comes in the next moment.
+      const wasForRefused = rejected !== Number.POSITIVE_INFINITY;
+      if (after === before && wasForRefused) this.#quietUntil = context.clock.now() + cooldownMs;
       return after;
     } catch (thrown) {
       this.#quietUntil = context.clock.now() + cooldownMs;
