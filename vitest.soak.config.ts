@@ -1,10 +1,18 @@
-/** Slow tests, bounded: `npm run test:soak`. */
+/** Slow tests, bounded: `npm run test:soak`, for longer with KEYBEARER_SOAK_ROTATIONS=10000 (1000 by default). */
 import { defineConfig } from "vitest/config";
 import { packageTests } from "./vitest.shared.ts";
 
-const shared = packageTests("soak", ["apps/gateway/test/soak/*.soak.ts"]);
+const shared = packageTests("soak", ["apps/gateway/test/soak/*.soak.ts", "tests/soak/*.soak.ts"]);
 
 export default defineConfig({
   ...shared,
-  test: { ...shared.test, maxConcurrency: 1, reporters: ["default", "./tests/closing-line-reporter.ts"] },
+  test: {
+    ...shared.test,
+    // One at a time: each takes both cores of a small machine.
+    fileParallelism: false,
+    // A soak that hangs ends itself within seconds, so this may be as long as the longest run.
+    testTimeout: 3_600_000,
+    disableConsoleIntercept: true,
+    reporters: ["default", "./tests/closing-line-reporter.ts"],
+  },
 });
