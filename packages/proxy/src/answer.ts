@@ -36,7 +36,7 @@ export function answerError(transaction: Transaction, error: ProxyError): void {
   // The official clients would ask again, for what only an operator can mend.
   if (FINAL.has(error.code)) headers.push("x-should-retry", "false");
   if (error.status === 401) headers.push("www-authenticate", 'Bearer realm="keybearer"');
-  if (error.code === "invalid_request" || leavesMuchUnread(transaction)) headers.push("connection", "close");
+  if (error.endsConnection || leavesMuchUnread(transaction)) headers.push("connection", "close");
   answerWith(transaction, error.status, headers, errorBody(transaction, error));
 }
 

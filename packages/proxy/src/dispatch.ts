@@ -4,6 +4,9 @@ import { HeaderList } from "@keybearer/providers";
 import { ProxyError, type ProxyErrorCode } from "./errors.ts";
 import type { Timeout } from "./exchange.ts";
 
+/** More than a provider has to say while a request of ten minutes is under way. */
+const MAX_INFORMATIONAL = 100;
+
 export interface UpstreamRequest {
   readonly method: string;
   /** With its query. */
@@ -68,6 +71,7 @@ class Call implements Dispatcher.DispatchHandler, Attempt, UpstreamAnswer {
   /** What came between the head and `attach`: at most what one read of the socket held. */
   #early: Uint8Array[] = [];
   #ended = false;
+  #informational = 0;
   #failure: ProxyError | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -84,12 +88,30 @@ class Call implements Dispatcher.DispatchHandler, Attempt, UpstreamAnswer {
     if (this.#failure) controller.abort(this.#failure);
   }
 
+  /** Informational answers end here (RFC 9110 section 15.2): no client of an LLM API looks at them. */
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
-    if (status < 200) return;
+    const headers = HeaderList.from(textHeaders(controller.rawHeaders));
+    const fault = this.#faultOf(status, headers);
+    if (fault !== undefined) controller.abort(new ProxyError("upstream_invalid_response", fault));
+    if (fault !== undefined || status < 200) return;
     clearTimeout(this.#timer);
     this.status = status;
-    this.headers = HeaderList.from(textHeaders(controller.rawHeaders));
+    this.headers = headers;
     this.#resolve(this);
+  }
+
+  /** What undici lets pass, and would mean something else to whoever reads it after us. */
+  #faultOf(status: number, headers: HeaderList): string | undefined {
+    if (status < 100 || status > 599) return "The provider's answer has a status that is none.";
+    if (status === 101) return "The provider switches protocols, which nobody asked for.";
+    if (status < 200 && ++this.#informational > MAX_INFORMATIONAL)
+      return "The provider sends informational answers without end.";
+    const codings = headers.values("transfer-encoding");
+    if (codings.length > 1 || (codings[0] ?? "chunked").toLowerCase() !== "chunked")
+      return "The provider's answer has a transfer coding other than chunked.";
+    if (Number(headers.get("content-length") ?? 0) > Number.MAX_SAFE_INTEGER)
+      return "The provider's answer is longer than can be counted.";
+    return undefined;
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {

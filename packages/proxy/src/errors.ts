@@ -7,6 +7,13 @@ export type ProxyErrorCode =
   | "path_not_supported"
   | "invalid_request"
   | "invalid_path"
+  | "method_not_supported"
+  | "version_not_supported"
+  | "upgrade_not_supported"
+  | "expectation_failed"
+  | "target_too_long"
+  | "head_too_large"
+  | "request_too_slow"
   | "invalid_json"
   | "invalid_multipart"
   | "request_too_large"
@@ -37,6 +44,13 @@ const facts: Record<ProxyErrorCode, readonly [status: number, reason: RequestRea
   path_not_supported: [404, "NotFound"],
   invalid_request: [400, "InvalidRequest"],
   invalid_path: [400, "InvalidRequest"],
+  method_not_supported: [405, "InvalidRequest"],
+  version_not_supported: [505, "InvalidRequest"],
+  upgrade_not_supported: [501, "InvalidRequest"],
+  expectation_failed: [417, "InvalidRequest"],
+  target_too_long: [414, "InvalidRequest"],
+  head_too_large: [431, "InvalidRequest"],
+  request_too_slow: [408, "InvalidRequest"],
   invalid_json: [400, "InvalidRequest"],
   invalid_multipart: [400, "InvalidRequest"],
   request_too_large: [413, "InvalidRequest"],
@@ -63,6 +77,19 @@ const facts: Record<ProxyErrorCode, readonly [status: number, reason: RequestRea
   internal_error: [500, "Internal"],
 };
 
+/** What follows on the connection may not be what it seems, and is not looked at. */
+const ending: ReadonlySet<ProxyErrorCode> = new Set([
+  "invalid_request",
+  "invalid_path",
+  "method_not_supported",
+  "version_not_supported",
+  "upgrade_not_supported",
+  "expectation_failed",
+  "target_too_long",
+  "head_too_large",
+  "request_too_slow",
+]);
+
 const brand = Symbol.for("keybearer.ProxyError");
 
 /** A request that ends here. `message` is for the client: it names no upstream address and no key. */
@@ -72,6 +99,8 @@ export class ProxyError extends Error {
   readonly code: ProxyErrorCode;
   readonly status: number;
   readonly reason: RequestReason;
+  /** The connection ends with the answer. */
+  readonly endsConnection: boolean;
   /** When it is worth asking again. */
   readonly retryAfterMs: number | undefined;
   /** The upstream has seen nothing of the request: whoever has another may ask that one. */
@@ -87,6 +116,7 @@ export class ProxyError extends Error {
     this.isUnsent = options?.isUnsent ?? false;
     this.retryAfterMs = options?.retryAfterMs;
     [this.status, this.reason] = facts[code];
+    this.endsConnection = ending.has(code);
   }
 
   static is(error: unknown): error is ProxyError {

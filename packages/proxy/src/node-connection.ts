@@ -2,7 +2,7 @@
 import type { Socket } from "node:net";
 import type { Exchange } from "./exchange.ts";
 import type { NodeExchange } from "./node-exchange.ts";
-import { refuse } from "./node-refusal.ts";
+import { refuse, type Fault } from "./node-refusal.ts";
 
 /** More requests than anybody sends ahead; node itself would take them without end. */
 const MAX_WAITING = 64;
@@ -12,6 +12,9 @@ export class NodeConnection {
   readonly #handle: (exchange: Exchange) => void;
   readonly #waiting: NodeExchange[] = [];
   #current: NodeExchange | undefined;
+  #refused = false;
+  /** Of what came behind the last request. */
+  #fault: Fault | undefined;
   #draining = false;
   #over = false;
 
@@ -36,7 +39,8 @@ export class NodeConnection {
     if (exchange !== this.#current) return;
     this.#current = undefined;
     if (exchange.isLast) this.#over = true;
-    this.#next();
+    if (this.#fault && this.#waiting.length === 0 && !this.#over) this.refuse(this.#fault);
+    else this.#next();
   }
 
   /** The connection closes after the answer that is due. */
@@ -49,12 +53,26 @@ export class NodeConnection {
   }
 
   /** The client sent what is no HTTP. */
-  malformed(code: string | undefined): void {
+  malformed(fault: Fault): void {
+    const isParserFault = fault.code?.startsWith("HPE_") === true;
+    // Its body is what went wrong, and nobody serves it yet.
+    if (isParserFault && this.#waiting.at(-1)?.isWhole === false) this.#waiting.pop();
+    const last = this.#waiting.at(-1) ?? this.#current;
+    // Requests that came whole before it have their answers first.
+    if (isParserFault && last?.isWhole) this.#fault ??= fault;
+    else this.refuse(fault);
+  }
+
+  /** Nothing of what is under way is finished. Once is enough: what still comes is thrown away. */
+  refuse(fault: Fault): void {
+    if (this.#refused) return;
+    this.#refused = true;
     const answering = this.#current?.headSent ?? false;
-    this.closed();
+    this.#over = true;
+    this.#current?.abandon();
     // Words of ours in the middle of an answer would be taken for a part of it.
     if (answering) this.#socket.destroy();
-    else refuse(this.#socket, code);
+    else refuse(this.#socket, fault);
   }
 
   closed(): void {

@@ -24,6 +24,7 @@ export class NodeExchange implements Exchange {
   readonly #socket: Socket;
   #expectsContinue: boolean;
   #gone = false;
+  #abandoned = false;
   #saysClose = false;
   #discards = false;
   #goneListener: (() => void) | undefined;
@@ -107,6 +108,12 @@ export class NodeExchange implements Exchange {
     this.#goneListener?.();
   }
 
+  /** For the connection, which has taken the socket for words of its own. */
+  abandon(): void {
+    this.#abandoned = true;
+    this.clientGone();
+  }
+
   /** The connection ends with this answer, if its head has not said otherwise yet. */
   closeAfterwards(): void {
     if (!this.headSent) this.#response.shouldKeepAlive = false;
@@ -115,6 +122,11 @@ export class NodeExchange implements Exchange {
   /** Nothing that the client sent after this request may be served. */
   get isLast(): boolean {
     return this.#saysClose || !this.#response.shouldKeepAlive;
+  }
+
+  /** The client has sent all of it. */
+  get isWhole(): boolean {
+    return this.#request.complete;
   }
 
   get headSent(): boolean {
@@ -161,6 +173,7 @@ export class NodeExchange implements Exchange {
   }
 
   #break(): void {
+    if (this.#abandoned) return;
     // To HTTP/1.0 a plain close is the regular end of an answer; only a reset says that it broke.
     if (this.head.httpVersion === "1.0" && this.headSent) this.#socket.resetAndDestroy();
     else this.#response.destroy();

@@ -1,35 +1,52 @@
 /** The answer to what never became a request, written on the socket by hand. */
+import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
+import { ProxyError, type ProxyErrorCode } from "./errors.ts";
 
-const refusals: Readonly<Record<string, readonly [status: string, message: string]>> = {
-  HPE_HEADER_OVERFLOW: [
-    "431 Request Header Fields Too Large",
-    "The request head is larger than 64 KiB or has more than 1000 headers.",
-  ],
-  ERR_HTTP_REQUEST_TIMEOUT: ["408 Request Timeout", "The request did not arrive in time."],
-  CONNECT: ["405 Method Not Allowed", "CONNECT is not supported."],
+const VERSION = ["version_not_supported", "The gateway speaks HTTP/1.1 and HTTP/1.0."] as const;
+
+const refusals: Readonly<Record<string, readonly [ProxyErrorCode, message: string]>> = {
+  HPE_HEADER_OVERFLOW: ["head_too_large", "The request head is larger than 64 KiB or has more than 1000 headers."],
+  // One code for what is no version and for one that is not spoken; only the reason tells them apart.
+  "Invalid HTTP version": VERSION,
+  // The preface of HTTP/2.
+  HPE_PAUSED_H2_UPGRADE: VERSION,
+  ERR_HTTP_REQUEST_TIMEOUT: ["request_too_slow", "The request did not arrive in time."],
+  CONNECT: ["method_not_supported", "CONNECT is not supported."],
 };
-const MALFORMED = ["400 Bad Request", "The request is not valid HTTP/1.1."] as const;
+const MALFORMED = ["invalid_request", "The request is not valid HTTP/1.1."] as const;
 const PATIENCE_MS = 1000;
 
-/** Answers and closes. `code`: node's own for what went wrong, or `CONNECT`. */
-export function refuse(socket: Socket, code: string | undefined): void {
+/** Node's own words for what went wrong; `CONNECT` is ours. */
+export interface Fault {
+  readonly code?: string;
+  readonly reason?: string;
+}
+
+/**
+ * Answers, and closes when the client has: to close with unread bytes would reset the connection, and the client might lose
+ * the answer (RFC 9112 section 9.6).
+ */
+export function refuse(socket: Socket, { code = "", reason = "" }: Fault): void {
   // Node gives up a socket that wants to CONNECT, and its listeners with it.
   socket.on("error", () => socket.destroy());
   if (!socket.writable || code === "ECONNRESET") {
     socket.destroy();
     return;
   }
-  const [status, message] = refusals[code ?? ""] ?? MALFORMED;
+  const error = new ProxyError(...(refusals[reason] ?? refusals[code] ?? MALFORMED));
   const body = JSON.stringify({
-    error: { message, type: "invalid_request_error", param: null, code: "invalid_request" },
+    error: { message: error.message, type: typeOf(error.status), param: null, code: error.code },
   });
-  const destroy = (): void => void socket.destroy();
-  const impatience = setTimeout(destroy, PATIENCE_MS).unref();
+  const impatience = setTimeout(() => socket.destroy(), PATIENCE_MS).unref();
   socket.once("close", () => clearTimeout(impatience));
   socket.end(
-    `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
-      `connection: close\r\n\r\n${body}`,
-    destroy,
+    `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ""}\r\ncontent-type: application/json\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );
+  socket.resume();
+}
+
+function typeOf(status: number): string {
+  return status >= 500 ? "server_error" : "invalid_request_error";
 }

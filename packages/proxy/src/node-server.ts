@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Exchange } from "./exchange.ts";
 import { NodeConnection } from "./node-connection.ts";
 import { NodeExchange } from "./node-exchange.ts";
-import { refuse } from "./node-refusal.ts";
+import type { Fault } from "./node-refusal.ts";
 
 export interface ServerOptions {
   readonly port: number;
@@ -73,10 +73,12 @@ class Connections {
     server.on("connection", (socket: Socket) => this.#opened(socket));
     server.on("request", (request, response) => this.#receive(request, response, false));
     server.on("checkContinue", (request, response) => this.#receive(request, response, true));
-    server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
-      this.#open.get(socket)?.malformed(error.code);
+    // Node would answer by itself, out of sight of the log.
+    server.on("checkExpectation", (request, response) => this.#receive(request, response, false));
+    server.on("clientError", (error: Fault, socket: Socket) => this.#open.get(socket)?.malformed(error));
+    server.on("connect", (_request: IncomingMessage, socket: Socket) => {
+      this.#open.get(socket)?.refuse({ code: "CONNECT" });
     });
-    server.on("connect", (_request: IncomingMessage, socket: Socket) => refuse(socket, "CONNECT"));
   }
 
   drain(deadlineMs: number): Promise<void> {

@@ -14,6 +14,7 @@ const NEVER_FORWARDED = new Set([
   "trailer",
   "transfer-encoding",
   "upgrade",
+  "http2-settings",
   "expect",
   "host",
   "content-length",

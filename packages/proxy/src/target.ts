@@ -18,26 +18,33 @@ const FORBIDDEN_IN_TARGET = /[^\x21-\x7e]|[#\\]/;
 // A dot segment, plain or encoded: an upstream that resolves it would serve another path than the one that was judged.
 // Some decode slashes first, some cut a segment at its semicolon.
 const DOT_SEGMENT = /(?:\/|%2f|%5c)(?:\.|%2e){1,2}(?:\/|%2f|%5c|;|%3b|$)/i;
-const HOST = /^(?:\[[0-9a-f:.]+\]|[^\s:/?#[\]@\\]*)(?::\d*)?$/i;
+// A name as DNS has it, or an address. RFC 3986 allows more, of which a comma would be two hosts to some.
+const HOST = /^(?:\[[0-9a-f:.]+\]|[a-z0-9._~-]+)(?::\d{0,5})?$/i;
 
-/** Throws ProxyError `invalid_request` or `invalid_path`. RFC 9112 section 3.2: an absolute form overrides Host. */
+/**
+ * Throws ProxyError `invalid_request`, `invalid_path` or, for `OPTIONS *`, `route_not_found`. RFC 9112 section 3.2: an
+ * absolute form overrides Host, which must be there and right all the same.
+ */
 export function readTarget(head: RequestHead): Target {
   let rest = head.target;
   let host = onlyHost(head.headers);
+  // Only HTTP/1.0 may leave it out.
+  if (host === undefined && head.httpVersion !== "1.0")
+    throw new ProxyError("invalid_request", "The request has no Host header.");
+  if (host !== undefined && !HOST.test(host))
+    throw new ProxyError("invalid_request", "The Host header is not a host and port.");
   if (!rest.startsWith("/")) {
+    if (rest === "*" && head.method === "OPTIONS")
+      throw new ProxyError("route_not_found", "OPTIONS * asks about the gateway itself, which says nothing of that.");
     const absolute = ABSOLUTE.exec(rest);
     if (!absolute) throw new ProxyError("invalid_request", "The request target is neither a path nor an http URL.");
     host = absolute[1] ?? "";
+    if (!HOST.test(host)) throw new ProxyError("invalid_request", "The request target has no host and port.");
     rest = absolute[2] ?? "";
     if (!rest.startsWith("/")) rest = `/${rest}`;
   }
   if (FORBIDDEN_IN_TARGET.test(rest))
     throw new ProxyError("invalid_path", "The path has a character that a URL may not hold.");
-  // RFC 9112 section 3.2: only HTTP/1.0 may leave it out.
-  if (host === undefined && head.httpVersion !== "1.0")
-    throw new ProxyError("invalid_request", "The request has no Host header.");
-  if (host !== undefined && !HOST.test(host))
-    throw new ProxyError("invalid_request", "The Host header is not a host and port.");
   const question = rest.indexOf("?");
   const path = question === -1 ? rest : rest.slice(0, question);
   if (DOT_SEGMENT.test(path)) throw new ProxyError("invalid_path", "The path has a dot segment.");

@@ -257,7 +257,7 @@ test("an error event of the provider's own is relayed, and the stream ends as th
 });
 
 test.each<Fault>([
-  { kind: "flood-1xx", count: 200 },
+  { kind: "flood-1xx", count: 100 },
   { kind: "slow-drip", bytes: 64 },
   { kind: "wrong-length", by: -3 },
 ])("awkward, but no fault: %j", async (fault) => {

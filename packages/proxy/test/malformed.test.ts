@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { ai, host, route } from "./definitions.ts";
 import { chatBody, chatPath, startProxy } from "./start-proxy.ts";
+import { startUpstream } from "./upstream.ts";
 
 const get = (target: string, ...headers: string[]) =>
   `GET ${target} HTTP/1.1\r\n${["Host: a", ...headers].join("\r\n")}\r\n\r\n`;
@@ -9,8 +10,6 @@ const post = (...headers: string[]) =>
 
 const malformed: readonly (readonly [string, string])[] = [
   ["no HTTP at all", "\u0016\u0003\u0001 hello\r\n\r\n"],
-  ["a version that there is not", "GET / HTTP/3.7\r\nHost: a\r\n\r\n"],
-  ["no version", "GET /\r\n\r\n"],
   ["a method that is no token", "GE(T / HTTP/1.1\r\nHost: a\r\n\r\n"],
   ["a space before the colon", get("/", "x-a : 1")],
   ["a folded header", get("/", "x-a: 1\r\n folded")],
@@ -144,15 +143,74 @@ test("what comes after a refused request on the same connection is not served", 
   expect(bed.upstream.connections.opened).toBe(0);
 });
 
-test("nonsense behind a request whose answer has begun breaks that answer, and is not answered into it", async () => {
+test("nonsense in a body whose answer has begun breaks that answer, and is not answered into it", async () => {
+  const upstream = await startUpstream((response) => void response.writeHead(200).write("begun"), { readsBody: false });
+  const bed = await startProxy({ routes: () => [route({ backends: [host({ host: upstream })] })] });
+  const client = await bed.connect();
+  client.send(`${post("Transfer-Encoding: chunked")}1\r\na\r\n`);
+  await client.take("begun\r\n");
+  client.send("no chunk at all\r\n");
+  await client.ended;
+  expect(client.unread).toHaveLength(0);
+  expect(await bed.nextRecord()).toMatchObject({ status: 200, errorCode: "client_closed" });
+});
+
+test("nonsense behind a request waits for that request's answer, even while it streams", async () => {
+  const bed = await startProxy();
+  const client = await bed.connect();
+  client.request({ path: chatPath, body: chatBody({ stream: true }), headers: ["x-simulate", "events=50"] });
+  await client.take("\r\n\r\n");
+  client.send("no HTTP at all\r\n\r\n");
+  expect(await client.take("data: [DONE]\n\n\r\n0\r\n\r\n")).toBeDefined();
+  expect(await client.response()).toMatchObject({ status: 400, complete: true });
+  expect(await client.ended).toBe("end");
+  expect((await bed.nextRecord()).errorCode).toBeUndefined();
+});
+
+test("CONNECT behind a request whose answer has begun breaks that answer, and is not answered into it", async () => {
   const bed = await startProxy();
   bed.upstream.fault({ kind: "stall-after-events", afterEvents: 2 });
   const client = await bed.connect();
   client.request({ path: chatPath, body: chatBody({ stream: true }) });
   await client.take("\n\n");
-  client.send("no HTTP at all\r\n\r\n");
+  client.send("CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n");
   await client.ended;
   expect(client.unread.toString()).not.toContain("HTTP/1.1");
   await bed.upstream.waitForAbort();
-  expect((await bed.nextRecord()).errorCode).toBe("client_closed");
+});
+
+test.each<readonly [string, number, string]>([
+  ["TRACE /v1/models HTTP/1.1\r\nHost: a\r\n\r\n", 405, "method_not_supported"],
+  ["CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", 405, "method_not_supported"],
+  ["GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505, "version_not_supported"],
+  ["GET / HTTP/3.0\r\nHost: a\r\n\r\n", 505, "version_not_supported"],
+  [get("/", "Connection: upgrade", "Upgrade: websocket"), 501, "upgrade_not_supported"],
+  [`${post("Expect: x", "Content-Length: 1")}a`, 417, "expectation_failed"],
+  [get(`/${"a".repeat(20_000)}`), 414, "target_too_long"],
+  [get("/", `X-A: ${"a".repeat(70_000)}`), 431, "head_too_large"],
+  [get("/", "X-A : 1"), 400, "invalid_request"],
+  [get("/a#b"), 400, "invalid_path"],
+])("what is wrong has a code of its own: %j", async (bytes, status, code) => {
+  const bed = await startProxy();
+  const client = await bed.connect();
+  const answer = await client.send(bytes).response();
+  const { error } = JSON.parse(answer.body.toString());
+  expect([answer.status, error.code, error.type]).toEqual([
+    status,
+    code,
+    status >= 500 ? "server_error" : "invalid_request_error",
+  ]);
+});
+
+test("what the road refuses is in the log, with its code", async () => {
+  const bed = await startProxy();
+  const client = await bed.connect();
+  client.send(`${post("Expect: x", "Content-Length: 1")}a`);
+  await client.response();
+  expect(await bed.nextRecord()).toMatchObject({
+    status: 417,
+    errorCode: "expectation_failed",
+    reason: "InvalidRequest",
+    method: "POST",
+  });
 });
