@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    projects: ["packages/*", "apps/*", "tests"],
+    projects: ["packages/*", "apps/*", "tests", "bench"],
     reporters: ["default", "./tests/closing-line-reporter.ts"],
   },
 });

@@ -1,0 +1,55 @@
+/** Ours, as `npm run build` made it, with everything on that is on by default. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { repository } from "../measure/machine.ts";
+import { configuredModel, providerKey } from "../upstream/payloads.ts";
+import type { Place, Subject } from "./subject.ts";
+
+export const keybearer: Subject = {
+  name: "keybearer",
+  overridesModel: true,
+  scales: true,
+  unavailable: () => undefined,
+  prepare(place) {
+    const file = join(place.folder, "config.yaml");
+    writeFileSync(file, agentgatewayConfig(place));
+    return {
+      command: [process.execPath, join(repository, "apps/gateway/bin/keybearer.mjs"), "-f", file],
+      env: { KEYBEARER_KEY: providerKey },
+    };
+  },
+};
+
+/** The same, writing V8's profiles into the folder at its end. It is slower for that. */
+export function profiledKeybearer(folder: string): Subject {
+  return {
+    ...keybearer,
+    prepare(place) {
+      const { command, ...rest } = keybearer.prepare(place);
+      const [node = "", ...words] = command;
+      const profiling = ["--cpu-prof", `--cpu-prof-dir=${folder}`, "--cpu-prof-interval=250"];
+      return { ...rest, command: [node, ...profiling, ...words] };
+    },
+  };
+}
+
+/** The same file for both gateways that read it. */
+export function agentgatewayConfig({ port, upstreamPort, workers }: Place): string {
+  return `config:
+  workerThreads: ${workers}
+  adminAddr: 127.0.0.1:0
+  statsAddr: 127.0.0.1:0
+  readinessAddr: 127.0.0.1:0
+binds:
+- port: ${port}
+  listeners:
+  - routes:
+    - policies:
+        backendAuth: { key: "$KEYBEARER_KEY" }
+      backends:
+      - ai:
+          name: bench
+          hostOverride: 127.0.0.1:${upstreamPort}
+          provider: { openAI: { model: ${configuredModel} } }
+`;
+}
