@@ -36,8 +36,8 @@ export async function fileFindings(loaded: Loaded, places: FilePlaces): Promise<
   // Where inline keys stand that look real: samples are nobody's secret.
   const holdsKeys = loaded.keys.some(({ notices }) => notices.some(({ code }) => code === "SECRET_INLINE"));
   const findings = await Promise.all([
-    ...(config ? [modeFindings(config, holdsKeys && "config", platform)] : []),
-    ...environments.map((file) => modeFindings(file, "env file", platform)),
+    ...(config ? [modeFindings(config, "config", holdsKeys, platform)] : []),
+    ...environments.map((file) => modeFindings(file, "environment", true, platform)),
     ...(config && holdsKeys ? [committed(config, "git keeps this config, and keys are in it")] : []),
     ...keyFiles.map((file) => committed(file, `git keeps the key's file ${file.path}`)),
     ...environments.map((file) => committed(file, `git keeps the env file ${file.path}`)),
@@ -46,32 +46,45 @@ export async function fileFindings(loaded: Loaded, places: FilePlaces): Promise<
   return findings.flat();
 }
 
-/** `holder`: what it is that keys are in, if they are. */
-async function modeFindings({ path, place }: NamedFile, holder: "config" | "env file" | false, platform: string) {
+const readable = {
+  config: {
+    code: "CONFIG_READABLE",
+    message: "every user of this machine may read the config, and keys are in it",
+    more: "; better, keep keys in files of their own",
+  },
+  environment: {
+    code: "ENV_FILE_READABLE",
+    message: "every user of this machine may read the env file, and keys are in it",
+    more: "",
+  },
+};
+const writable = {
+  config: {
+    code: "CONFIG_WRITABLE",
+    message: "every user of this machine may write the config, and so choose where keys go",
+  },
+  environment: {
+    code: "ENV_FILE_WRITABLE",
+    message: "every user of this machine may write the env file, and so choose whose keys pay",
+  },
+};
+
+async function modeFindings(
+  { path, place }: NamedFile,
+  kind: "config" | "environment",
+  holdsKeys: boolean,
+  platform: string,
+): Promise<Finding[]> {
   // The mode is made up on Windows.
   const mode = platform === "win32" ? undefined : (await stat(path).catch(() => undefined))?.mode;
   if (mode === undefined) return [];
   const findings: Finding[] = [];
-  if ((mode & OTHERS_READ) !== 0 && holder !== false) {
-    findings.push({
-      severity: "warning",
-      code: holder === "config" ? "CONFIG_READABLE" : "ENV_FILE_READABLE",
-      place,
-      message: `every user of this machine may read the ${holder}, and keys are in it`,
-      fix: `chmod 600 ${path}${holder === "config" ? "; better, keep keys in files of their own" : ""}`,
-    });
+  if ((mode & OTHERS_READ) !== 0 && holdsKeys) {
+    const { code, message, more } = readable[kind];
+    findings.push({ severity: "warning", code, place, message, fix: `chmod 600 ${path}${more}` });
   }
   if ((mode & OTHERS_WRITE) !== 0) {
-    findings.push({
-      severity: "warning",
-      code: holder === "env file" ? "ENV_FILE_WRITABLE" : "CONFIG_WRITABLE",
-      place,
-      message:
-        holder === "env file"
-          ? "every user of this machine may write the env file, and so choose whose keys pay"
-          : "every user of this machine may write the config, and so choose where keys go",
-      fix: `chmod o-w ${path}`,
-    });
+    findings.push({ severity: "warning", ...writable[kind], place, fix: `chmod o-w ${path}` });
   }
   return findings;
 }
