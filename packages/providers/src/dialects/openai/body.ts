@@ -28,31 +28,35 @@ interface Plan {
 function editJson(json: Buffer, edit: BodyEdit): EditedBody {
   if (!isUtf8(json)) throw new BodyError("INVALID_JSON", firstInvalid(json), "the body is no valid UTF-8");
   const object = scanObject(json, names);
-  const of = (name: string) => object.members.filter((member) => member.name === name);
-  const models = of("model");
   // The last of two members counts, as in JSON.parse.
-  const stream = isTrue(json, of("stream").at(-1));
+  const last = (name: string) => object.members.findLast((member) => member.name === name);
+  const stream = isTrue(json, last("stream"));
   const plan: Plan = { edits: [], added: [] };
-  if (edit.model !== undefined) writeModel(json, models, edit.model, plan);
-  const usageWasAdded = edit.includeUsage && stream && askForUsage(json, of("stream_options"), plan);
-  if (plan.added.length > 0) plan.edits.push(insertion(object, plan.added.join(",")));
-  return { bytes: splice(json, plan.edits), requestedModel: stringOf(json, models.at(-1)), stream, usageWasAdded };
+  if (edit.model !== undefined) writeModel(json, object, edit.model, plan);
+  const usageWasAdded = edit.includeUsage && stream && askForUsage(json, object, plan);
+  if (plan.added.length > 0) plan.edits.unshift(insertion(object, plan.added.join(",")));
+  return { bytes: splice(json, plan.edits), requestedModel: stringOf(json, last("model")), stream, usageWasAdded };
 }
 
 /** Into each of them, for parsers differ in which of two members counts. */
-function writeModel(json: Buffer, models: readonly JsonMember[], model: string, plan: Plan): void {
+function writeModel(json: Buffer, { members }: JsonObject, model: string, plan: Plan): void {
   const text = JSON.stringify(model);
-  if (models.length === 0) plan.added.push(`"model":${text}`);
   const bytes = Buffer.from(text);
-  for (const { start, end } of models) {
-    if (json.compare(bytes, 0, bytes.length, start, end) !== 0) plan.edits.push({ start, end, bytes });
+  let isThere = false;
+  for (const { name, start, end } of members) {
+    if (name !== "model") continue;
+    isThere = true;
+    const isSame = end - start === bytes.length && json.compare(bytes, 0, bytes.length, start, end) === 0;
+    if (!isSame) plan.edits.push({ start, end, bytes });
   }
+  if (!isThere) plan.added.push(`"model":${text}`);
 }
 
 const wish = '"include_usage":true';
 
 /** False where the client asks itself, or says something that only the provider can answer, with an error. */
-function askForUsage(json: Buffer, options: readonly JsonMember[], plan: Plan): boolean {
+function askForUsage(json: Buffer, { members }: JsonObject, plan: Plan): boolean {
+  const options = members.filter((member) => member.name === "stream_options");
   const last = options.at(-1);
   if (last === undefined) {
     plan.added.push(`"stream_options":{${wish}}`);
@@ -102,8 +106,8 @@ function isTrue(json: Buffer, member: JsonMember | undefined): boolean {
 
 function stringOf(json: Buffer, member: JsonMember | undefined): string | undefined {
   if (member === undefined || json[member.start] !== QUOTE) return undefined;
-  const value: unknown = JSON.parse(json.toString("utf8", member.start, member.end));
-  return typeof value === "string" ? value : undefined;
+  const inside = json.toString("utf8", member.start + 1, member.end - 1);
+  return inside.includes("\\") ? String(JSON.parse(`"${inside}"`)) : inside;
 }
 
 /** What is not UTF-8 does not come back as it was. */

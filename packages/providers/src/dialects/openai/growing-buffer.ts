@@ -1,7 +1,9 @@
 /** Bytes kept from chunk to chunk, in one piece of memory however small the chunks are. */
 
+const nothing = Buffer.alloc(0);
+
 export class GrowingBuffer {
-  #memory = Buffer.alloc(0);
+  #memory = nothing;
   #length = 0;
 
   get length(): number {
@@ -23,7 +25,7 @@ export class GrowingBuffer {
   /** Everything that was appended; whoever takes it owns it. */
   take(): Buffer {
     const bytes = this.#memory.subarray(0, this.#length);
-    this.#memory = Buffer.alloc(0);
+    this.#memory = nothing;
     this.#length = 0;
     return bytes;
   }

@@ -67,12 +67,22 @@ export function scanElements(json: Buffer, open: number, each: (start: number, e
   }
 }
 
-/** The name spelt out, if it is one of those asked for. The longest escape (`\u0065`) takes six bytes a character. */
+/** The name, if it is one of those asked for, which are of ASCII. The longest escape (`\u0065`) takes six bytes a character. */
 function nameAmong(names: readonly string[], json: Buffer, start: number, end: number): string | undefined {
   if (end - start > 128) return undefined;
-  const text = json.toString("latin1", start, end);
-  const name: unknown = text.includes("\\") ? JSON.parse(text) : text.slice(1, -1);
-  return names.find((each) => each === name);
+  for (const name of names) if (isName(name, json, start, end)) return name;
+  for (let at = start; at < end; at++) {
+    if (json[at] !== BACKSLASH) continue;
+    const text: unknown = JSON.parse(json.toString("latin1", start, end));
+    return names.find((name) => name === text);
+  }
+  return undefined;
+}
+
+function isName(name: string, json: Buffer, start: number, end: number): boolean {
+  if (name.length !== end - start - 2) return false;
+  for (let i = 0; i < name.length; i++) if (json[start + 1 + i] !== name.charCodeAt(i)) return false;
+  return true;
 }
 
 // Which of the open values, outermost first, are objects. One for all calls: a scan is synchronous.

@@ -4,29 +4,41 @@ import { GrowingBuffer } from "./growing-buffer.ts";
 /** Longer values are passed by unread. */
 const valueLimitBytes = 8192;
 
+export interface Member {
+  /** With its quotes. */
+  readonly key: Buffer;
+  /** Without the first: a native search stops wherever its first byte stands, and quotes stand everywhere. */
+  readonly needle: Buffer;
+  readonly opener: number;
+}
+
+/** A member whose value is an object (`{`) or a string (`"`). To be made once, for all searches. */
+export function member(name: string, opener: "{" | '"'): Member {
+  return { key: Buffer.from(`"${name}"`), needle: Buffer.from(`${name}"`), opener: opener.charCodeAt(0) };
+}
+
 /**
- * Reports each value of the member that begins with `opener`: an object (`{`) or a string (`"`).
- * Within valid JSON it cannot be fooled: a quote inside a string is preceded by a backslash, and a string that only
- * equals the name is followed by no colon. One native search for each chunk, nothing allocated while nothing is found.
+ * Reports each value of the member, until `isEnough` says so. Within valid JSON it cannot be fooled: a quote inside a
+ * string is preceded by a backslash, and a string that only equals the name is followed by no colon. One native search
+ * for each chunk, and nothing allocated or copied but a value that was found.
  */
 export class MemberSearch {
-  readonly #key: Buffer;
-  readonly #opener: number;
-  readonly #found: (value: unknown) => void;
-  #state: "key" | "colon" | "value" | "inside" = "key";
+  readonly #member: Member;
+  readonly #isEnough: (value: unknown) => boolean;
+  #state: "key" | "colon" | "value" | "inside" | "over" = "key";
   /** How much of the key stood at the end of the last chunk. */
   #matched = 0;
   #lastByte = 0;
   #depth = 0;
   #inString = false;
   #escaped = false;
+  /** The beginning of a value that goes on in the next chunk. */
   readonly #captured = new GrowingBuffer();
   #isTooLong = false;
 
-  constructor(name: string, opener: "{" | '"', found: (value: unknown) => void) {
-    this.#key = Buffer.from(JSON.stringify(name));
-    this.#opener = opener.charCodeAt(0);
-    this.#found = found;
+  constructor(searched: Member, isEnough: (value: unknown) => boolean) {
+    this.#member = searched;
+    this.#isEnough = isEnough;
   }
 
   push(chunk: Buffer): void {
@@ -34,6 +46,7 @@ export class MemberSearch {
     while (at < chunk.length) {
       if (this.#state === "key") at = this.#findKey(chunk, at);
       else if (this.#state === "inside") at = this.#capture(chunk, at);
+      else if (this.#state === "over") return;
       else at = this.#expectValue(chunk, at);
     }
     if (chunk.length > 0) this.#lastByte = chunk[chunk.length - 1] ?? 0;
@@ -41,20 +54,22 @@ export class MemberSearch {
 
   #findKey(chunk: Buffer, from: number): number {
     if (this.#matched > 0) return this.#continueKey(chunk, from);
-    const at = chunk.indexOf(this.#key, from);
-    if (at === -1) {
-      this.#matched = this.#keyAtEnd(chunk, from);
-      return chunk.length;
+    const { needle } = this.#member;
+    for (let at = chunk.indexOf(needle, from); at !== -1; at = chunk.indexOf(needle, at + 1)) {
+      // What stands before `from` is not the key's: there another value has ended.
+      if (at === from || chunk[at - 1] !== QUOTE || this.#byteBefore(chunk, at - 1) === BACKSLASH) continue;
+      this.#state = "colon";
+      return at + needle.length;
     }
-    if (this.#byteBefore(chunk, at) === BACKSLASH) return at + 1;
-    this.#state = "colon";
-    return at + this.#key.length;
+    this.#matched = this.#keyAtEnd(chunk, from);
+    return chunk.length;
   }
 
   #continueKey(chunk: Buffer, from: number): number {
+    const { key } = this.#member;
     let at = from;
-    while (at < chunk.length && this.#matched < this.#key.length) {
-      if (chunk[at] !== this.#key[this.#matched]) {
+    while (at < chunk.length && this.#matched < key.length) {
+      if (chunk[at] !== key[this.#matched]) {
         // Only the first and the last byte of the key are quotes, so nothing that was matched can begin another.
         this.#matched = 0;
         return at;
@@ -62,7 +77,7 @@ export class MemberSearch {
       this.#matched++;
       at++;
     }
-    if (this.#matched === this.#key.length) {
+    if (this.#matched === key.length) {
       this.#matched = 0;
       this.#state = "colon";
     }
@@ -71,9 +86,11 @@ export class MemberSearch {
 
   /** The length of the key's beginning with which the chunk ends. */
   #keyAtEnd(chunk: Buffer, from: number): number {
-    for (let at = Math.max(from, chunk.length - this.#key.length + 1); at < chunk.length; at++) {
-      if (chunk[at] !== QUOTE || this.#byteBefore(chunk, at) === BACKSLASH) continue;
-      if (chunk.compare(this.#key, 0, chunk.length - at, at) === 0) return chunk.length - at;
+    const { key } = this.#member;
+    for (let start = Math.max(from, chunk.length - key.length + 1); start < chunk.length; start++) {
+      let at = start;
+      while (at < chunk.length && chunk[at] === key[at - start]) at++;
+      if (at === chunk.length && this.#byteBefore(chunk, start) !== BACKSLASH) return at - start;
     }
     return 0;
   }
@@ -90,7 +107,7 @@ export class MemberSearch {
         this.#state = "value";
         continue;
       }
-      if (this.#state === "value" && byte === this.#opener) {
+      if (this.#state === "value" && byte === this.#member.opener) {
         this.#state = "inside";
         this.#depth = 0;
         this.#inString = false;
@@ -102,40 +119,61 @@ export class MemberSearch {
 
   /** From the opener on, to the byte that closes the value. */
   #capture(chunk: Buffer, from: number): number {
-    for (let at = from; at < chunk.length; at++) {
-      if (!this.#closes(chunk[at] ?? 0)) continue;
-      this.#keep(chunk.subarray(from, at + 1));
-      this.#report();
-      return at + 1;
+    const end = this.#endOfValue(chunk, from);
+    const to = end === -1 ? chunk.length : end;
+    this.#isTooLong ||= this.#captured.length + to - from > valueLimitBytes;
+    if (end !== -1 && this.#captured.length === 0) this.#report(chunk, from, to);
+    else {
+      if (!this.#isTooLong) this.#captured.append(chunk.subarray(from, to));
+      if (end === -1) return to;
+      const value = this.#captured.take();
+      this.#report(value, 0, value.length);
     }
-    this.#keep(chunk.subarray(from));
-    return chunk.length;
+    return to;
   }
 
-  #closes(byte: number): boolean {
-    if (this.#inString) {
-      if (this.#escaped) this.#escaped = false;
-      else if (byte === BACKSLASH) this.#escaped = true;
+  /** -1 if it does not end in this chunk. */
+  #endOfValue(chunk: Buffer, from: number): number {
+    // In variables of its own: these are the only loops over every byte.
+    let depth = this.#depth;
+    let at = from;
+    while (at < chunk.length) {
+      if (this.#inString) {
+        at = this.#endOfString(chunk, at);
+        if (this.#inString) break;
+        if (depth === 0) return at;
+      }
+      while (at < chunk.length) {
+        const byte = chunk[at++];
+        if (byte === QUOTE) {
+          this.#inString = true;
+          break;
+        }
+        if (byte === BRACE_OPEN) depth++;
+        else if (byte === BRACE_CLOSE && --depth === 0) return at;
+      }
+    }
+    this.#depth = depth;
+    return -1;
+  }
+
+  #endOfString(chunk: Buffer, from: number): number {
+    let escaped = this.#escaped;
+    let at = from;
+    while (at < chunk.length && this.#inString) {
+      const byte = chunk[at++];
+      if (escaped) escaped = false;
+      else if (byte === BACKSLASH) escaped = true;
       else if (byte === QUOTE) this.#inString = false;
-      return !this.#inString && this.#depth === 0;
     }
-    if (byte === QUOTE) this.#inString = true;
-    else if (byte === BRACE_OPEN) this.#depth++;
-    else if (byte === BRACE_CLOSE) this.#depth--;
-    return byte === BRACE_CLOSE && this.#depth === 0;
+    this.#escaped = escaped;
+    return at;
   }
 
-  #keep(bytes: Buffer): void {
-    this.#isTooLong ||= this.#captured.length + bytes.length > valueLimitBytes;
-    if (!this.#isTooLong) this.#captured.append(bytes);
-  }
-
-  #report(): void {
-    const text = this.#captured.take().toString();
+  #report(bytes: Buffer, start: number, end: number): void {
     const isWhole = !this.#isTooLong;
     this.#isTooLong = false;
-    this.#state = "key";
-    if (isWhole) this.#found(parse(text));
+    this.#state = isWhole && this.#isEnough(parse(bytes.toString("utf8", start, end))) ? "over" : "key";
   }
 }
 

@@ -1,6 +1,9 @@
 /** Reads the id of a response out of an answer that passes: a later request may go on from it. */
 import type { AnswerScanner } from "../../contract.ts";
-import { MemberSearch } from "./member-search.ts";
+import { member, MemberSearch } from "./member-search.ts";
+
+const idMember = member("id", '"');
+const objectMember = member("object", '"');
 
 /**
  * `found` is called once, as soon as the id has passed: in a JSON text the first `id`, in a stream that of
@@ -9,15 +12,15 @@ import { MemberSearch } from "./member-search.ts";
 export function responseIdScanner(found: (id: string) => void): AnswerScanner {
   let id: unknown;
   let kind: unknown;
-  const ids = new MemberSearch("id", '"', (value) => (id ??= value));
-  const kinds = new MemberSearch("object", '"', (value) => (kind ??= value));
+  const ids = new MemberSearch(idMember, (value) => (id = value) !== undefined);
+  const kinds = new MemberSearch(objectMember, (value) => (kind = value) !== undefined);
   let isOver = false;
   return {
     push(chunk) {
       if (isOver) return;
       const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-      if (id === undefined) ids.push(bytes);
-      if (kind === undefined) kinds.push(bytes);
+      ids.push(bytes);
+      kinds.push(bytes);
       if (id === undefined || kind === undefined) return;
       isOver = true;
       if (typeof id === "string" && id !== "" && kind === "response") found(id);

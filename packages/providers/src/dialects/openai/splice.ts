@@ -10,12 +10,26 @@ export interface Edit {
 /** Edits do not overlap; two at one place follow each other in the order given. Without any, the same body comes back. */
 export function splice(body: Buffer, edits: readonly Edit[]): Buffer {
   if (edits.length === 0) return body;
-  const parts: Buffer[] = [];
+  const inOrder = isSorted(edits) ? edits : [...edits].sort((a, b) => a.start - b.start);
+  let length = body.length;
+  for (const { start, end, bytes } of edits) length += bytes.length - (end - start);
+  const spliced = Buffer.allocUnsafe(length);
   let kept = 0;
-  for (const { start, end, bytes } of [...edits].sort((a, b) => a.start - b.start)) {
-    parts.push(body.subarray(kept, start), bytes);
+  let at = 0;
+  for (const { start, end, bytes } of inOrder) {
+    at += body.copy(spliced, at, kept, start);
+    at += bytes.copy(spliced, at);
     kept = end;
   }
-  parts.push(body.subarray(kept));
-  return Buffer.concat(parts);
+  body.copy(spliced, at, kept);
+  return spliced;
+}
+
+function isSorted(edits: readonly Edit[]): boolean {
+  let last = 0;
+  for (const { start } of edits) {
+    if (start < last) return false;
+    last = start;
+  }
+  return true;
 }

@@ -48,10 +48,12 @@ class UsageEventFilter implements StreamFilter {
     const kept: Buffer[] = [];
     let eventStart = this.#finishLineEnd(bytes);
     let keptFrom = this.#droppedLast ? eventStart : 0;
+    const hasCr = this.#isAfterCr || bytes.includes(CR);
+    const endFrom = (from: number) => (hasCr ? this.#endOfEvent(bytes, from) : this.#endAfterLf(bytes, from));
     const keepUpTo = (end: number) => {
       if (end > keptFrom) kept.push(bytes.subarray(keptFrom, end));
     };
-    for (let end = this.#endOfEvent(bytes, eventStart); end !== -1; end = this.#endOfEvent(bytes, eventStart)) {
+    for (let end = endFrom(eventStart); end !== -1; end = endFrom(eventStart)) {
       if (this.#held.length > 0) {
         this.#held.append(bytes.subarray(eventStart, end));
         const event = this.#held.take();
@@ -110,6 +112,15 @@ class UsageEventFilter implements StreamFilter {
     }
     return -1;
   }
+
+  /** The same where every line ends with a line feed alone, as nearly everywhere. */
+  #endAfterLf(bytes: Buffer, from: number): number {
+    if (from === bytes.length) return -1;
+    if (this.#lineIsEmpty && bytes[from] === LF) return from + 1;
+    const at = bytes.indexOf("\n\n", from, "latin1");
+    this.#lineIsEmpty = at !== -1 || bytes[bytes.length - 1] === LF;
+    return at === -1 ? -1 : at + 2;
+  }
 }
 
 /** `choices` empty and `usage` an object. Azure's first event has no choices either, but no usage. */
@@ -133,17 +144,22 @@ interface Members {
   readonly usage?: unknown;
 }
 
-const usageName = Buffer.from('"usage"');
+/** Without its first quote: a native search stops wherever its first byte stands, and quotes stand everywhere. */
+const usageName = Buffer.from('usage"');
 const noUsage = /^\s*:\s*null/;
 
 /** False where there is no usage but `null`, which is what every other event of such a stream says. */
 function mayHoldUsage(bytes: Buffer): boolean {
   for (let at = bytes.indexOf(usageName); at !== -1; at = bytes.indexOf(usageName, at)) {
     at += usageName.length;
-    if (!noUsage.test(bytes.toString("latin1", at, at + 16))) return true;
+    // Mostly there is no space.
+    const isNull = bytes[at] === COLON && bytes[at + 1] === LETTER_N;
+    if (!isNull && !noUsage.test(bytes.toString("latin1", at, at + 16))) return true;
   }
   return false;
 }
 
+const COLON = 0x3a;
+const LETTER_N = 0x6e;
 const LF = 0x0a;
 const CR = 0x0d;

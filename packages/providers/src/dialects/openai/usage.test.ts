@@ -62,6 +62,7 @@ describe("usage", () => {
     ['{"content":"a\\"usage":{"prompt_tokens":1}}'],
     ['{"content":"usage","prompt_tokens":1}'],
     ['{"my_usage":{"prompt_tokens":1}}'],
+    ['{"usage"usage":{"prompt_tokens":1}}'],
     ['{"usage":"{\\"prompt_tokens\\":1}"}'],
     ['{"usage":[{"prompt_tokens":1}]}'],
     ['{"usage":{"prompt_tokens":"1"}}'],

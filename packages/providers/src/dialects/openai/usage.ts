@@ -1,64 +1,98 @@
 /** Reads tokens and model out of an answer that passes. */
 import type { Usage, UsageScanner } from "../../contract.ts";
-import { MemberSearch } from "./member-search.ts";
+import { member, MemberSearch } from "./member-search.ts";
+
+const usageMember = member("usage", "{");
+const modelMember = member("model", '"');
 
 /** Chat, completions, embeddings, responses, images and transcriptions, as one JSON text or as events. */
 export function usageScanner(): UsageScanner {
-  let usage: Usage | undefined;
-  let model: string | undefined;
-  // The last usage counts: some servers tell it with every event, growing. The first model counts.
-  const usages = new MemberSearch("usage", "{", (value) => (usage = usageOf(value) ?? usage));
-  const models = new MemberSearch("model", '"', (value) => {
-    if (typeof value === "string" && value !== "") model ??= value; // Azure begins with an empty one
-  });
-  return {
-    push(chunk) {
-      const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-      usages.push(bytes);
-      if (model === undefined) models.push(bytes);
-    },
-    get usage() {
-      return usage;
-    },
-    get model() {
-      return model;
-    },
-  };
+  return new OpenAIUsageScanner();
 }
 
-type Members = Readonly<Record<string, unknown>>;
+/** The last usage counts: some servers tell it with every event, growing. The first model counts. */
+class OpenAIUsageScanner implements UsageScanner {
+  usage: Usage | undefined;
+  model: string | undefined;
 
-const shapes = [
-  ["prompt_tokens", "completion_tokens"],
-  ["input_tokens", "output_tokens"],
-] as const;
+  readonly #usages = new MemberSearch(usageMember, (value) => {
+    this.usage = usageOf(value) ?? this.usage;
+    return false;
+  });
+
+  readonly #models = new MemberSearch(modelMember, (value) => {
+    if (typeof value === "string" && value !== "") this.model = value; // Azure begins with an empty one
+    return this.model !== undefined;
+  });
+
+  push(chunk: Uint8Array): void {
+    const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    this.#usages.push(bytes);
+    this.#models.push(bytes);
+  }
+}
+
+interface Members {
+  readonly prompt_tokens?: unknown;
+  readonly completion_tokens?: unknown;
+  readonly prompt_tokens_details?: unknown;
+  readonly completion_tokens_details?: unknown;
+  readonly input_tokens?: unknown;
+  readonly output_tokens?: unknown;
+  readonly input_tokens_details?: unknown;
+  readonly output_tokens_details?: unknown;
+  readonly total_tokens?: unknown;
+  readonly cached_tokens?: unknown;
+  readonly reasoning_tokens?: unknown;
+}
 
 /** Undefined for whatever else is called usage: a schema of a tool, the seconds of a recording. */
 function usageOf(value: unknown): Usage | undefined {
   const members = membersOf(value);
-  const shape = shapes.find((names) => names.some((name) => tokens(members, name) !== undefined));
-  return shape && read(members, shape[0], shape[1]);
+  const total = members.total_tokens;
+  return (
+    read(
+      members.prompt_tokens,
+      members.prompt_tokens_details,
+      members.completion_tokens,
+      members.completion_tokens_details,
+      total,
+    ) ??
+    read(
+      members.input_tokens,
+      members.input_tokens_details,
+      members.output_tokens,
+      members.output_tokens_details,
+      total,
+    )
+  );
 }
 
-function read(members: Members, input: string, output: string): Usage {
-  const inputTokens = tokens(members, input) ?? 0;
-  const outputTokens = tokens(members, output) ?? 0;
-  const cachedInputTokens = tokens(membersOf(members[`${input}_details`]), "cached_tokens");
-  const reasoningTokens = tokens(membersOf(members[`${output}_details`]), "reasoning_tokens");
+function read(
+  input: unknown,
+  inputDetails: unknown,
+  output: unknown,
+  outputDetails: unknown,
+  total: unknown,
+): Usage | undefined {
+  const inputTokens = tokens(input);
+  const outputTokens = tokens(output);
+  if (inputTokens === undefined && outputTokens === undefined) return undefined;
+  const cachedInputTokens = tokens(membersOf(inputDetails).cached_tokens);
+  const reasoningTokens = tokens(membersOf(outputDetails).reasoning_tokens);
   return {
-    inputTokens,
-    outputTokens,
-    totalTokens: tokens(members, "total_tokens") ?? inputTokens + outputTokens,
+    inputTokens: inputTokens ?? 0,
+    outputTokens: outputTokens ?? 0,
+    totalTokens: tokens(total) ?? (inputTokens ?? 0) + (outputTokens ?? 0),
     ...(cachedInputTokens !== undefined && { cachedInputTokens }),
     ...(reasoningTokens !== undefined && { reasoningTokens }),
   };
 }
 
 function membersOf(value: unknown): Members {
-  return typeof value === "object" && value !== null ? { ...value } : {};
+  return typeof value === "object" && value !== null ? value : {};
 }
 
-function tokens(members: Members, name: string): number | undefined {
-  const count = members[name];
+function tokens(count: unknown): number | undefined {
   return typeof count === "number" && Number.isFinite(count) && count >= 0 ? count : undefined;
 }
