@@ -219,6 +219,40 @@ describe("docs/configuration.md has every", () => {
   });
 });
 
+describe("docs/limits.md has every", () => {
+  const page = textOf("docs/limits.md");
+  const told = (column: string) =>
+    rowsIn(page, ["what", "default", "field", "beyond it", "counted as"]).flatMap((cells) =>
+      codesIn(cells[["what", "default", "field", "beyond it", "counted as"].indexOf(column)] ?? ""),
+    );
+
+  test("field of frontendPolicies and config.backend, and none that is not there", async () => {
+    const { stdout } = await run(process.execPath, [...command, "schema"], { cwd: folder, env, maxBuffer: 2 ** 24 });
+    const { frontendPolicies, config } = JSON.parse(stdout).properties;
+    const bounds = [
+      ...leavesIn(frontendPolicies, "frontendPolicies"),
+      ...leavesIn(config.properties.backend, "config.backend"),
+    ];
+    const fields = [...told("field"), ...told("beyond it")].filter((name) => name.includes("."));
+    const named = new Set(fields.map((name) => name.split(":")[0]?.replaceAll("[]", "") ?? ""));
+    expect(sorted([...named].filter((name) => /^(frontendPolicies|config\.backend)\./.test(name)))).toEqual(
+      sorted(bounds),
+    );
+    const all = new Set(fieldsIn(JSON.parse(stdout)));
+    expect([...named].flatMap((name) => name.split(".")).filter((name) => !all.has(name))).toEqual([]);
+  });
+
+  test("name that is counted", () => {
+    const source = textOf("packages/proxy/src/limits.ts");
+    const upstream = ["connection-pool", "queue"]
+      .map((name) => textOf(`packages/proxy/src/upstream/${name}.ts`))
+      .join("");
+    const counted = Array.from(upstream.matchAll(/(?:limited\(|refuse\([\w.]+, )"(\w+)"/g), ([, name = ""]) => name);
+    const names = told("counted as").filter((name) => !/^(agentgateway|keybearer)_/.test(name));
+    expect(sorted(names)).toEqual(sorted([...unionIn(source, "LimitName"), ...counted]));
+  });
+});
+
 test("docs/operations.md has every field of the access log", () => {
   const source = textOf("packages/telemetry/src/access-log.ts");
   const written = Array.from(source.matchAll(/\bnamed\("([\w.]+)"\)/g), ([, name = ""]) => name);
@@ -316,6 +350,15 @@ function fieldsIn(schema: unknown): string[] {
   if (typeof schema !== "object" || schema === null) return [];
   const properties = "properties" in schema ? Object.keys(schema.properties ?? {}) : [];
   return [...properties, ...Object.values(schema).flatMap(fieldsIn)];
+}
+
+/** Paths of the fields of a JSON Schema that hold no further ones. */
+function leavesIn(schema: unknown, path: string): string[] {
+  const properties =
+    typeof schema === "object" && schema !== null && "properties" in schema
+      ? Object.entries(schema.properties ?? {})
+      : [];
+  return properties.length === 0 ? [path] : properties.flatMap(([name, each]) => leavesIn(each, `${path}.${name}`));
 }
 
 function sorted(names: readonly string[]): string[] {

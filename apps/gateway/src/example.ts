@@ -1,5 +1,11 @@
 /** One `curl` line that works against the config as it is. */
-import { backendsOf, type GatewayDefinition, type ListenerDefinition, type RouteDefinition } from "@keybearer/proxy";
+import {
+  backendsOf,
+  type GatewayDefinition,
+  type ListenerDefinition,
+  type ListenerTls,
+  type RouteDefinition,
+} from "@keybearer/proxy";
 
 /** For the first route with an LLM behind it; undefined: there is none that a line could show. */
 export function exampleCall(definition: GatewayDefinition, baseUrl: (bindName: string) => string): string | undefined {
@@ -23,12 +29,26 @@ function exampleFor(listener: ListenerDefinition, route: RouteDefinition, baseUr
   const model = backend.model ?? "gpt-4o-mini";
   const body = JSON.stringify({ model, messages: [{ role: "user", content: "Say hello." }] });
   return [
-    `curl ${baseUrl}${path}`,
-    ...(host === undefined ? [] : [`-H 'host: ${host}'`]),
+    ...(listener.tls ? secureCall(listener.tls, baseUrl, host, path) : plainCall(baseUrl, host, path)),
     ...(key === undefined ? [] : [key]),
     "-H 'content-type: application/json'",
     `-d '${body}'`,
   ].join(" ");
+}
+
+function plainCall(baseUrl: string, host: string | undefined, path: string): string[] {
+  return [`curl ${baseUrl}${path}`, ...(host === undefined ? [] : [`-H 'host: ${host}'`])];
+}
+
+/** The host is asked for in the handshake already, so it has to stand in the URL. */
+function secureCall({ clientCertificates }: ListenerTls, baseUrl: string, host: string | undefined, path: string) {
+  const { host: here, port } = new URL(baseUrl);
+  return [
+    host === undefined
+      ? `curl ${baseUrl}${path}`
+      : `curl --connect-to ::${here} https://${host}${port === "" ? "" : `:${port}`}${path}`,
+    ...(clientCertificates ? ["--cert '<your certificate>' --key '<its key>'"] : []),
+  ];
 }
 
 function examplePath({ matches }: RouteDefinition): string | undefined {

@@ -28,12 +28,14 @@ import { effectiveSettings, needsRestart } from "./control/settings.ts";
 import { isSameConfig } from "./control/same-config.ts";
 import { SmallServers } from "./control/small-servers.ts";
 import { sharesPorts, threadCount } from "./control/threads.ts";
+import { TicketKey } from "./control/ticket-key.ts";
 import { bindUrl } from "./control/urls.ts";
 import { exampleCall } from "./example.ts";
 import type { KeysReport } from "./keys/report.ts";
 import { dumpDefinition } from "./load/dump.ts";
 import { knownKeys } from "./known-keys.ts";
 import type { Loaded } from "./load/load.ts";
+import { upstreamLimits } from "./load/upstream-limits.ts";
 import { version } from "./version.ts";
 
 export type { Gateway, GatewayOptions } from "./gateway-options.ts";
@@ -49,7 +51,11 @@ export async function createGateway(given: GatewayOptions): Promise<Gateway> {
     log: (lines) => given.log?.(knownKeys.scrub(lines)),
   };
   let log: Log | undefined;
-  const load = createLoader(options, (text) => log?.warn(text));
+  const load = createLoader(
+    options,
+    (text) => log?.warn(text),
+    (text) => log?.info(text),
+  );
   const loaded = await load(options.config);
   const { level, format = options.terminal ? "text" : "json" } = loaded.settings.logging;
   log = createLog({ level, format, write: options.log ?? (() => undefined) });
@@ -76,6 +82,7 @@ class RunningGateway implements Gateway {
   readonly #keyTable: KeyTable;
   readonly #running: RunningConfig;
   readonly #keys: RunningKeys;
+  readonly #ticketKey: TicketKey;
   readonly #fleet: Fleet;
   readonly #reloads: Reloads;
   readonly #file: ConfigFile;
@@ -98,7 +105,9 @@ class RunningGateway implements Gateway {
       keys: this.#keyTable,
       threads: this.#threads > 1 ? "several" : "one",
       tell: (message) => this.#fleet.tell(message),
+      outdated: () => void this.reload("certificates of a backend have changed"),
     });
+    this.#ticketKey = new TicketKey((ticketKey) => this.#fleet.tell({ type: "ticketKey", ticketKey }));
     this.#keys = new RunningKeys({
       loaded: () => this.#running.loaded,
       table: this.#keyTable,
@@ -197,6 +206,7 @@ class RunningGateway implements Gateway {
     this.#ready = false;
     this.#begun.resolve();
     this.#file.close();
+    this.#ticketKey.close();
     this.#unsubscribe?.();
     const wait = minMs ?? connectionMinTerminationDeadlineMs;
     // A load balancer needs that long to see that we are not ready; until then its requests are served.
@@ -208,7 +218,7 @@ class RunningGateway implements Gateway {
   }
 
   #fleetOptions(): FleetOptions {
-    const { minHealthyKeys, replayBudgetBytes, fingerprintKey } = this.#started;
+    const { minHealthyKeys, replayBudgetBytes, fingerprintKey, backend } = this.#started;
     return {
       threads: this.#threads,
       start: (worker) => ({
@@ -218,7 +228,9 @@ class RunningGateway implements Gateway {
         worker,
         minimumHealthy: minHealthyKeys,
         replayBudgetBytes: Math.floor(replayBudgetBytes / Math.max(1, this.#threads)),
+        upstreamLimits: upstreamLimits(backend),
         fingerprintKey,
+        ticketKey: this.#ticketKey.current,
         reusePort: sharesPorts,
         logging: { level: this.#log.level, format: this.#format },
       }),
@@ -242,7 +254,8 @@ class RunningGateway implements Gateway {
 
   #baseUrl(name: string): string {
     const { loaded, ports } = this.#running;
-    return bindUrl(loaded.definition.binds.find((bind) => bind.name === name)?.address, ports[name] ?? 0);
+    const bind = loaded.definition.binds.find((each) => each.name === name);
+    return bindUrl(bind, ports[name] ?? 0);
   }
 
   #setLevel(level: LogLevel): void {

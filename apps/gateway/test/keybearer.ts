@@ -180,7 +180,7 @@ function watch(child: ChildProcess, directory: string): Keybearer {
 
 function urlsIn(banner: string): Urls {
   const all = (word: string): string[] =>
-    Array.from(banner.matchAll(new RegExp(`^${word} +(http://[^/\\s]+)`, "gm")), ([, url = ""]) => url);
+    Array.from(banner.matchAll(new RegExp(`^${word} +(https?://[^/\\s]+)`, "gm")), ([, url = ""]) => url);
   const [admin = "", stats = "", readiness = ""] = ["admin", "metrics", "readiness"].map((word) => all(word)[0]);
   return { binds: all("listening"), admin, stats, readiness };
 }

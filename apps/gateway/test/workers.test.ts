@@ -62,6 +62,28 @@ test("a thread that dies is told, counted and replaced, and the others serve on"
   expect(keybearer.stderr).not.toMatch(/^ {4}at /m);
 });
 
+test.skipIf(process.platform !== "linux")(
+  "an error that nobody catches costs the requests of its own thread at most, and another takes its place",
+  async () => {
+    const directory = directoryOf({ "deadly.mjs": deadly });
+    const nodeArgs = ["--import", `${directory}/deadly.mjs`];
+    const keybearer = await startKeybearer({ config: config(), directory, nodeArgs, env: two });
+    const slow = { body: { stream: true }, headers: { "x-simulate": "events=40, delay-ms=25" } };
+    const answers = await Promise.all(Array.from({ length: 16 }, () => ask(keybearer.url, slow)));
+    const texts = Promise.allSettled(answers.map((answer) => answer.text()));
+
+    await expect(onNewConnection(keybearer.url, { "x-die": "throw" })).rejects.toThrow();
+    await keybearer.said("stderr", /worker-\d ended and is replaced/);
+    await expect.poll(() => listeners(keybearer.url), { timeout: 10_000 }).toBe(2);
+    const whole = (await texts).flatMap((text) => (text.status === "fulfilled" ? [text.value] : []));
+    expect(whole.length).toBeGreaterThan(0);
+    expect(whole.filter((text) => !text.endsWith("data: [DONE]\n\n"))).toEqual([]);
+    for (let sent = 0; sent < 20; sent++) expect(await onNewConnection(keybearer.url)).toBe(200);
+    expect(await keybearer.accessLog(whole.length + 20)).toHaveLength(whole.length + 20);
+  },
+  20_000,
+);
+
 test("a stop while a thread is being replaced does not wait for it", async () => {
   const directory = directoryOf({ "deadly.mjs": deadly });
   const nodeArgs = ["--import", `${directory}/deadly.mjs`];

@@ -8,6 +8,7 @@ export interface Config {
   /** How a key is kept that says nothing of its own. Merged into each key's `policy` already. */
   readonly secretDefaults: KeyPolicy;
   readonly secretSources: readonly SecretSourceModule[];
+  readonly frontendPolicies: FrontendPolicies | undefined;
   readonly binds: readonly Bind[];
 }
 
@@ -41,6 +42,50 @@ export interface Settings {
   readonly replayBudgetBytes: number;
   /** Fewer healthy keys than this in a list are reported. */
   readonly minHealthyKeys: number;
+  readonly backend: UpstreamSettings;
+}
+
+/** Connections to backends. Numbers are for one backend and one thread. */
+export interface UpstreamSettings {
+  readonly connectTimeoutMs: number;
+  readonly poolIdleTimeoutMs: number;
+  /** How many are kept while nothing uses them; undefined: all. */
+  readonly poolMaxSize: number | undefined;
+  readonly keepAlive: FrontendPolicies["keepAlive"];
+  readonly maxConnections: number;
+  readonly queueSize: number;
+  readonly queueTimeoutMs: number;
+}
+
+/** What clients may ask for; undefined: the data plane's own limit. Numbers are for one thread. */
+export interface FrontendPolicies {
+  readonly path: Path;
+  /** Of a body that is read whole. */
+  readonly maxBufferBytes: number | undefined;
+  /** Of any body. */
+  readonly maxBodyBytes: number | undefined;
+  readonly maxConcurrentRequests: number | undefined;
+  readonly maxConnectionDurationMs: number | undefined;
+  readonly maxHeaders: number | undefined;
+  /** Request line and headers. */
+  readonly maxHeaderBytes: number | undefined;
+  /** Path and query. */
+  readonly maxTargetBytes: number | undefined;
+  readonly headerTimeoutMs: number | undefined;
+  readonly idleTimeoutMs: number | undefined;
+  /** Until a request is here with its body. */
+  readonly receiveTimeoutMs: number | undefined;
+  /** In which some more of a body has to come. */
+  readonly bodyTimeoutMs: number | undefined;
+  /** In which a client has to take some of its answer. */
+  readonly sendTimeoutMs: number | undefined;
+  readonly keepAlive:
+    | { readonly idleMs: number; readonly intervalMs: number; readonly probes: number }
+    | "off"
+    | undefined;
+  readonly maxConnections: number | undefined;
+  readonly maxConnectionsPerClient: number | undefined;
+  readonly handshakeTimeoutMs: number | undefined;
 }
 
 /** Every `path` says where the thing stands in the config, for `ConfigSource.error()`. */
@@ -57,7 +102,9 @@ export interface Listener {
   readonly name: string | undefined;
   /** Lower case; exact, or with a leading `*.`; undefined: every host. */
   readonly hostname: string | undefined;
-  readonly protocol: "HTTP";
+  readonly protocol: "HTTP" | "HTTPS";
+  /** With HTTPS, and only then. */
+  readonly tls: ListenerTls | undefined;
   readonly routes: readonly Route[];
 }
 
@@ -143,9 +190,25 @@ export interface BackendPolicies {
 export interface RoutePolicies extends BackendPolicies {
   readonly urlRewrite: UrlRewrite | undefined;
   readonly timeout: TimeoutPolicy | undefined;
+  readonly retry: RetryPolicy | undefined;
   readonly directResponse: DirectResponse | undefined;
   readonly cors: CorsPolicy | undefined;
   readonly apiKey: ApiKeyPolicy | undefined;
+}
+
+export type TlsVersion = "TLSv1.2" | "TLSv1.3";
+
+/** TLS to callers. `cert`, `key` and `root` are paths of PEM files. */
+export interface ListenerTls {
+  readonly path: Path;
+  readonly cert: string;
+  readonly key: string;
+  /** Callers must show a certificate that one of these signed. */
+  readonly root: string | undefined;
+  readonly minVersion: TlsVersion | undefined;
+  readonly maxVersion: TlsVersion | undefined;
+  /** OpenSSL's names, the preferred first. */
+  readonly ciphers: readonly string[] | undefined;
 }
 
 /** TLS to the upstream. `cert`, `key` and `root` are paths of PEM files. */
@@ -194,6 +257,15 @@ export interface TimeoutPolicy {
   readonly path: Path;
   readonly requestTimeoutMs: number | undefined;
   readonly backendRequestTimeoutMs: number | undefined;
+}
+
+export interface RetryPolicy {
+  readonly path: Path;
+  /** How often a request is sent again, beside the first time. */
+  readonly attempts: number;
+  readonly backoffMs: number;
+  /** 400 to 599. */
+  readonly codes: readonly number[];
 }
 
 export interface DirectResponse {

@@ -76,8 +76,8 @@ export interface Dialect {
   editBody(body: Uint8Array, contentType: string | undefined, edit: BodyEdit): EditedBody;
   /** Body of an error answer, JSON. */
   errorBody(error: ErrorFacts): string;
-  /** The event that ends a broken stream. */
-  streamError(error: ErrorFacts): string;
+  /** The event that ends a broken stream, as the answers of this operation have it. */
+  streamError(error: ErrorFacts, operation?: Operation): string;
   /** A scanner for one answer; it is fed every byte and changes none. */
   usageScanner(): UsageScanner;
   /** Tells the id of an answer from which a later request may go on. Absent: none does. */

@@ -50,7 +50,7 @@ function lastWords(transaction: Transaction, error: ProxyError): Uint8Array | un
   if (!transaction.streaming || !transaction.dialect) return undefined;
   const facts = factsOf(error, transaction);
   // Blank lines first: they end an event that broke off, and mean nothing where none did.
-  return Buffer.from(`\n\n${transaction.dialect.streamError(facts)}`);
+  return Buffer.from(`\n\n${transaction.dialect.streamError(facts, transaction.call?.operation)}`);
 }
 
 /** Whether what is left of the body is not worth reading for the sake of the connection. */

@@ -11,8 +11,9 @@ import type { Observer } from "./observer.ts";
 import { relay } from "./relay.ts";
 import { look, type Looked, type Refusal } from "./refusal.ts";
 import type { ReplayBudget, RequestBody } from "./replay.ts";
+import type { Retries } from "./retries.ts";
 import type { RequestCredentials } from "./request-facts.ts";
-import { attemptTimeout, type HealingTimeouts } from "./timeouts.ts";
+import { attemptTimeout, leftMs, type HealingTimeouts } from "./timeouts.ts";
 import type { Transaction } from "./transaction.ts";
 
 /** What stays the same from one attempt to the next. */
@@ -26,6 +27,8 @@ export interface Way {
   readonly observer: Observer;
   readonly replayBudget: ReplayBudget;
   readonly timeouts: HealingTimeouts;
+  /** 0 to 1. */
+  readonly random: () => number;
 }
 
 /** A request with its keys in place. Whoever has it gives back the keys and the candidate. */
@@ -41,34 +44,37 @@ export async function attempt(
   way: Way,
   body: RequestBody,
   prepared: Prepared,
+  retries: Retries,
 ): Promise<Refusal | undefined> {
   const { keys, candidate } = prepared;
   const { backend } = candidate;
   let outcome: Outcome = { kind: "failed" };
   let sent: Attempt | undefined;
   try {
-    // A caller's own token is never sent again; without any key there is nothing to heal, unless another backend may.
-    if (keys.isCallers || (!keys.facts && !way.candidates.areSeveral)) body.forget();
     sent = send(transaction, way, body, prepared);
+    // No other key is to serve: a caller's own token has none beside it, and without any key there is nothing to heal.
+    const isAlone = keys.isCallers || (!keys.facts && !way.candidates.areSeveral);
+    if (isAlone && !retries.remain) body.forget();
     const answer = await sent.answer;
-    const looked = await seen(answer, transaction, way, prepared);
+    const isAtStake = mayBeRefused(prepared, way) || (body.canBeSentAgain && retries.mayFollow(answer.status));
+    const looked = isAtStake ? await seen(answer, transaction, way, prepared) : { answer };
     if (looked.refusal) {
       outcome = { kind: "refused", failure: looked.refusal.failure };
       // Of what is left of it nobody wants anything.
       sent.abort(new ProxyError("upstream_closed", "The provider refused."));
       return looked.refusal;
     }
-    body.forget();
     outcome = { kind: "answered", status: answer.status };
     keys.report(keys.isCallers ? outcome : { ...outcome, exhaustedMs: exhausted(answer.headers) });
-    await relay(looked.answer, backend, transaction, pinning(prepared, way));
+    await relay(looked.answer, backend, transaction, { begun: () => body.forget(), pin: pinning(prepared, way) });
     return undefined;
   } catch (error) {
     const failure = asProxyError(error, transaction.requestId, way.observer);
     // Nothing for the upstream to finish: where the fault is ours or the client's, it may still be at it.
     sent?.abort(failure);
     if (failure.code === "client_closed" && outcome.kind === "failed") outcome = { kind: "abandoned" };
-    if (failure.isUnsent) outcome = unreached;
+    // Our own full queue says nothing of the endpoint.
+    if (failure.isUnsent) outcome = failure.code === "upstream_busy" ? { kind: "abandoned" } : unreached;
     throw failure;
   } finally {
     keys.release(outcome);
@@ -98,19 +104,28 @@ function send(
     body: body.send(),
     timeout: attemptTimeout(transaction, policies),
   });
-  exchange.onClientGone(() => sent.abort(new ProxyError("client_closed", "The client closed the connection.")));
+  exchange.onClientGone((reason) => sent.abort(reason));
   return sent;
 }
 
-/** Looked at only where a key of the gateway's own is at stake, or another backend may serve. */
+/** A key of the gateway's own is at stake, or another backend may serve. */
+function mayBeRefused({ keys: { versions, facts } }: Prepared, { candidates }: Way): boolean {
+  return versions.length > 0 || (!facts && candidates.areSeveral);
+}
+
+/** Looked at for as long as the request's own time lasts, too: until then its client may have heard nothing. */
 function seen(
   answer: UpstreamAnswer,
   transaction: Transaction,
-  { candidates, timeouts }: Way,
-  { candidate, keys: { versions, facts, isCallers } }: Prepared,
-): Looked | Promise<Looked> {
-  const isAtStake = versions.length > 0 || (!facts && candidates.areSeveral);
-  return isAtStake ? look(answer, candidate.backend, transaction, { timeouts, isCallers }) : { answer };
+  { policies, timeouts }: Way,
+  { candidate, keys: { isCallers } }: Prepared,
+): Promise<Looked> {
+  const left = Math.max(leftMs(transaction, policies), 0);
+  return look(answer, candidate.backend, transaction, {
+    openingMs: Math.min(timeouts.openingMs, left),
+    errorBodyMs: Math.min(timeouts.errorBodyMs, left),
+    isCallers,
+  });
 }
 
 /** Undefined: there is one backend and one key. */

@@ -15,7 +15,7 @@ import type { AiBackend, BackendDefinition, HeaderModifier, RoutePolicies } from
 import { DefinitionError } from "./errors.ts";
 import { isPrivateHost, originOf, type Origin } from "./origin.ts";
 import { compileModifiers, type HeaderEdit } from "./policies/header-modifier.ts";
-import type { Upstreams } from "./upstreams.ts";
+import type { Dispatchers } from "./upstreams.ts";
 
 export interface Backend {
   readonly definition: BackendDefinition;
@@ -54,7 +54,7 @@ export interface CompileContext {
   readonly credential: (id: string) => Credential | undefined;
   /** Undefined: there are none of that id. */
   readonly endpoints: (id: string) => Endpoints | undefined;
-  readonly upstreams: Upstreams;
+  readonly upstreams: Dispatchers;
   readonly tellsKey: boolean;
 }
 

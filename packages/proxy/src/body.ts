@@ -5,9 +5,6 @@ import { BodyError, type BodyEdit, type Dialect, type EditedBody, type HeaderLis
 import { ProxyError } from "./errors.ts";
 import type { Exchange, Timeout } from "./exchange.ts";
 
-/** agentgateway's later default for LLM routes. */
-const BODY_LIMIT_BYTES = 32 * 1024 * 1024;
-
 type Decode = (bytes: Uint8Array, options: { maxOutputLength: number }) => Promise<Buffer>;
 
 const decoders = new Map<string, Decode>([
@@ -34,6 +31,7 @@ export async function decodeBytes(
 export async function readDecoded(
   exchange: Exchange,
   headers: HeaderList,
+  limitBytes: number,
   timeout: Timeout | undefined,
 ): Promise<Uint8Array> {
   // All of them: a second header is a second coding (RFC 9110 section 8.4).
@@ -46,10 +44,10 @@ export async function readDecoded(
       `The content encoding ${encoding.slice(0, 40)} is not supported; known: ${known}.`,
     );
   }
-  const bytes = await exchange.readBody(BODY_LIMIT_BYTES, timeout);
+  const bytes = await exchange.readBody(limitBytes, timeout);
   if (!decode) return bytes;
-  const decoded = await decode(bytes, { maxOutputLength: BODY_LIMIT_BYTES }).catch((cause: unknown) => {
-    throw undecodable(cause, encoding);
+  const decoded = await decode(bytes, { maxOutputLength: limitBytes }).catch((cause: unknown) => {
+    throw undecodable(cause, encoding, limitBytes);
   });
   headers.delete("content-encoding");
   return decoded;
@@ -67,13 +65,11 @@ export function editBody(bytes: Uint8Array, headers: HeaderList, dialect: Dialec
   }
 }
 
-function undecodable(cause: unknown, encoding: string): ProxyError {
+function undecodable(cause: unknown, encoding: string, limitBytes: number): ProxyError {
   if (cause instanceof RangeError) {
-    return new ProxyError(
-      "request_too_large",
-      `The request body is larger than ${BODY_LIMIT_BYTES} bytes once decoded.`,
-      { cause },
-    );
+    return new ProxyError("request_too_large", `The request body is larger than ${limitBytes} bytes once decoded.`, {
+      cause,
+    });
   }
   return new ProxyError("invalid_request", `The request body is not ${encoding}, as its Content-Encoding says.`, {
     cause,

@@ -36,7 +36,7 @@ export class Calls {
     const { exchange, headers } = transaction;
     const areSeveral = plans.length > 1;
     if (!exchange.hasBody || !plans.some((plan) => readsBody(plan, areSeveral))) return calls;
-    calls.#received = await readDecoded(exchange, headers, timeout());
+    calls.#received = await readDecoded(exchange, headers, transaction.limits.bufferBytes, timeout());
     if (plans.some(({ call, ai }) => call.takesModel && (areSeveral || choosesByBody(ai)))) {
       credentials.body = calls.#received;
     }

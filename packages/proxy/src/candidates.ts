@@ -70,6 +70,12 @@ export class Candidates {
     this.#dropped.push(definition.name);
   }
 
+  /** Another is to have the next attempt, if there is one. */
+  passOver(backend: Backend): void {
+    this.drop(backend);
+    if (this.#choice.backends.every(({ definition }) => this.#dropped.includes(definition.name))) this.reopen();
+  }
+
   /** All may be tried once more. */
   reopen(): void {
     this.#dropped = [];

@@ -1,10 +1,13 @@
 /** What the data plane is told to do: plain data, cloneable to a thread, made from a config and free of YAML. */
 import type { Location, RouteType } from "@keybearer/providers";
+import type { FrontendDefinition } from "./limits.ts";
 
 export interface GatewayDefinition {
   /** Answers say in `keybearer-key` whose key served; false by default. */
   readonly keyHeader?: boolean | undefined;
   readonly binds: readonly BindDefinition[];
+  /** What clients may ask for; the defaults where it says nothing. */
+  readonly frontend?: FrontendDefinition | undefined;
 }
 
 export interface BindDefinition {
@@ -20,7 +23,34 @@ export interface ListenerDefinition {
   readonly name: string;
   /** Exact, or with a leading `*.`; undefined: every host. */
   readonly hostname?: string | undefined;
+  /** All listeners of a bind have it, or none: then they speak HTTP in clear text. */
+  readonly tls?: ListenerTls | undefined;
   readonly routes: readonly RouteDefinition[];
+}
+
+export type TlsVersion = "TLSv1.2" | "TLSv1.3";
+
+/** HTTPS. Whoever asks for the listener's host is let in, with a certificate that `root` signed if there has to be one. */
+export interface ListenerTls {
+  /** Names the certificate in the table that is handed in beside the definition. */
+  readonly id: string;
+  /** Clients must show a certificate. */
+  readonly clientCertificates: boolean;
+  /** TLSv1.2 by default. */
+  readonly minVersion?: TlsVersion | undefined;
+  /** TLSv1.3 by default. */
+  readonly maxVersion?: TlsVersion | undefined;
+  /** OpenSSL's names, the preferred first. */
+  readonly ciphers?: readonly string[] | undefined;
+}
+
+/** PEM texts, already read. */
+export interface TlsMaterial {
+  /** The listener's own certificate first, then those between it and the root. */
+  readonly cert: string;
+  readonly key: string;
+  /** Who may sign the clients' certificates. */
+  readonly root?: string | undefined;
 }
 
 export interface RouteDefinition {
@@ -56,6 +86,7 @@ export interface RoutePolicies {
   readonly directResponse?: DirectResponse | undefined;
   readonly urlRewrite?: UrlRewrite | undefined;
   readonly timeout?: TimeoutPolicy | undefined;
+  readonly retry?: RetryPolicy | undefined;
   readonly requestHeaders?: HeaderModifier | undefined;
   readonly responseHeaders?: HeaderModifier | undefined;
   /** Refuse a browser's call whose Origin no `cors` policy allows: the route carries a key and lets anyone spend it. */
@@ -103,6 +134,16 @@ export interface UrlRewrite {
 export interface TimeoutPolicy {
   readonly requestTimeoutMs?: number | undefined;
   readonly backendRequestTimeoutMs?: number | undefined;
+}
+
+/** A request whose call fails, or is answered with one of `codes`, is sent again as long as its client has seen nothing. */
+export interface RetryPolicy {
+  /** How often, beside the first time. */
+  readonly attempts: number;
+  /** At least so long is waited before each. */
+  readonly backoffMs: number;
+  /** 400 to 599. */
+  readonly codes: readonly number[];
 }
 
 export interface HeaderModifier {

@@ -3,9 +3,13 @@ import type { Dispatcher } from "undici";
 import { HeaderList } from "@keybearer/providers";
 import { ProxyError, type ProxyErrorCode } from "./errors.ts";
 import type { Timeout } from "./exchange.ts";
+import type { PoolHandler } from "./upstream/queue.ts";
 
 /** More than a provider has to say while a request of ten minutes is under way. */
 const MAX_INFORMATIONAL = 100;
+
+/** Most answers come whole with their head, and are read before the socket is again: to stop it would cost more. */
+const EARLY_BYTES = 64 * 1024;
 
 export interface UpstreamRequest {
   readonly method: string;
@@ -14,7 +18,7 @@ export interface UpstreamRequest {
   /** Name, value, name, value. */
   readonly headers: readonly string[];
   readonly body: Uint8Array | AsyncIterable<Uint8Array> | null;
-  /** Until the head of the answer; undefined: the dispatcher's own limit. */
+  /** Until the answer begins: a stream with its head, anything else with its first byte. Undefined: the dispatcher's own limit. */
   readonly timeout: Timeout | undefined;
 }
 
@@ -60,7 +64,7 @@ export function dispatch(dispatcher: Dispatcher, request: UpstreamRequest): Atte
   return call;
 }
 
-class Call implements Dispatcher.DispatchHandler, Attempt, UpstreamAnswer {
+class Call implements PoolHandler, Attempt, UpstreamAnswer {
   readonly answer: Promise<UpstreamAnswer>;
   status = 0;
   headers = new HeaderList();
@@ -68,10 +72,14 @@ class Call implements Dispatcher.DispatchHandler, Attempt, UpstreamAnswer {
   #reject!: (error: unknown) => void;
   #controller: Dispatcher.DispatchController | undefined;
   #sink: AnswerSink | undefined;
-  /** What came between the head and `attach`: at most what one read of the socket held. */
+  /** What came between the head and `attach`. */
   #early: Uint8Array[] = [];
+  #earlyBytes = 0;
   #ended = false;
   #informational = 0;
+  #leaveQueue: (() => void) | undefined;
+  #isReused = false;
+  #isAnswered = false;
   #failure: ProxyError | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -83,9 +91,22 @@ class Call implements Dispatcher.DispatchHandler, Attempt, UpstreamAnswer {
     if (timeout) this.#timer = setTimeout(() => this.abort(timeout.error), timeout.ms);
   }
 
+  onQueued(leave: () => void): void {
+    this.#leaveQueue = leave;
+  }
+
+  onReused(): void {
+    this.#isReused = true;
+  }
+
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     if (this.#failure) controller.abort(this.#failure);
+  }
+
+  /** With the first bytes of the answer. */
+  onResponseStarted(): void {
+    this.#isAnswered = true;
   }
 
   /** Informational answers end here (RFC 9110 section 15.2): no client of an LLM API looks at them. */
@@ -94,7 +115,7 @@ class Call implements Dispatcher.DispatchHandler, Attempt, UpstreamAnswer {
     const fault = this.#faultOf(status, headers);
     if (fault !== undefined) controller.abort(new ProxyError("upstream_invalid_response", fault));
     if (fault !== undefined || status < 200) return;
-    clearTimeout(this.#timer);
+    if (isEventStream(headers)) clearTimeout(this.#timer);
     this.status = status;
     this.headers = headers;
     this.#resolve(this);
@@ -115,21 +136,26 @@ class Call implements Dispatcher.DispatchHandler, Attempt, UpstreamAnswer {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    clearTimeout(this.#timer);
     if (!this.#sink) {
       this.#early.push(chunk);
-      controller.pause();
+      this.#earlyBytes += chunk.length;
+      if (this.#earlyBytes > EARLY_BYTES) controller.pause();
     } else if (!this.#sink.data(chunk)) {
       controller.pause();
     }
   }
 
   onResponseEnd(): void {
+    clearTimeout(this.#timer);
     this.#ended = true;
     this.#sink?.end();
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | undefined, cause: Error): void {
-    this.#fail(ProxyError.is(cause) ? cause : explain(cause, this.#controller === undefined));
+    const isUnsent = this.#controller === undefined;
+    const isSilent = this.#isReused && !this.#isAnswered;
+    this.#fail(ProxyError.is(cause) ? cause : explain(cause, { isUnsent, isSilent }));
   }
 
   attach(sink: AnswerSink): void {
@@ -154,6 +180,7 @@ class Call implements Dispatcher.DispatchHandler, Attempt, UpstreamAnswer {
 
   abort(reason: ProxyError): void {
     if (this.#ended) return;
+    this.#leaveQueue?.();
     this.#controller?.abort(reason);
     // Not every abort is reported back: before a connection stands there is nobody to report it.
     this.#fail(reason);
@@ -168,13 +195,17 @@ class Call implements Dispatcher.DispatchHandler, Attempt, UpstreamAnswer {
   }
 }
 
+export function isEventStream(headers: HeaderList): boolean {
+  return /^text\/event-stream\b/i.test(headers.get("content-type") ?? "");
+}
+
 function textHeaders(raw: unknown): string[] {
   if (!Array.isArray(raw)) return [];
   return raw.map((item: unknown) => (Buffer.isBuffer(item) ? item.toString("latin1") : String(item)));
 }
 
 const explanations: Readonly<Record<string, readonly [ProxyErrorCode, string]>> = {
-  UND_ERR_CONNECT_TIMEOUT: ["upstream_timeout", "No connection to the provider within 10 s."],
+  UND_ERR_CONNECT_TIMEOUT: ["upstream_timeout", "No connection to the provider in time."],
   ETIMEDOUT: ["upstream_timeout", "No connection to the provider in time."],
   UND_ERR_HEADERS_TIMEOUT: ["upstream_timeout", "The provider did not begin to answer in time."],
   UND_ERR_BODY_TIMEOUT: ["upstream_timeout", "The provider fell silent in the middle of its answer."],
@@ -190,11 +221,15 @@ const explanations: Readonly<Record<string, readonly [ProxyErrorCode, string]>> 
 };
 
 /** An error of undici or the system in words that name no address: the log has the cause. */
-function explain(cause: Error & { code?: string }, isUnsent: boolean): ProxyError {
+function explain(
+  cause: Error & { code?: string },
+  { isUnsent, isSilent }: { readonly isUnsent: boolean; readonly isSilent: boolean },
+): ProxyError {
   const code = cause.code ?? "";
   // undici names its parser's errors, and gives a code to some of them only.
   const known = explanations[code] ?? (cause.name === "HTTPParserError" ? PARSE_FAILURE : UNREACHABLE);
-  return new ProxyError(known[0], known[1], { cause, isUnsent });
+  const isStale = !isUnsent && isSilent && known[0] === "upstream_closed";
+  return new ProxyError(known[0], known[1], { cause, isUnsent, isStale });
 }
 
 const PARSE_FAILURE = ["upstream_invalid_response", "The provider's answer is not valid HTTP/1.1."] as const;

@@ -4,6 +4,7 @@ import type { Observer, RequestReason } from "./observer.ts";
 /** Stable: clients and dashboards match on these. Each is a row in docs/errors.md. */
 export type ProxyErrorCode =
   | "route_not_found"
+  | "misdirected_request"
   | "path_not_supported"
   | "invalid_request"
   | "invalid_path"
@@ -23,6 +24,7 @@ export type ProxyErrorCode =
   | "caller_token_missing"
   | "caller_token_malformed"
   | "cross_site_refused"
+  | "overloaded"
   | "credential_unavailable"
   | "keys_cooling"
   | "keys_busy"
@@ -30,6 +32,7 @@ export type ProxyErrorCode =
   | "upstream_credentials_rejected"
   | "upstream_out_of_credit"
   | "no_backend"
+  | "upstream_busy"
   | "upstream_unreachable"
   | "upstream_closed"
   | "upstream_invalid_response"
@@ -41,6 +44,7 @@ export type ProxyErrorCode =
 
 const facts: Record<ProxyErrorCode, readonly [status: number, reason: RequestReason]> = {
   route_not_found: [404, "NotFound"],
+  misdirected_request: [421, "InvalidRequest"],
   path_not_supported: [404, "NotFound"],
   invalid_request: [400, "InvalidRequest"],
   invalid_path: [400, "InvalidRequest"],
@@ -60,6 +64,7 @@ const facts: Record<ProxyErrorCode, readonly [status: number, reason: RequestRea
   caller_token_missing: [401, "APIKeyAuth"],
   caller_token_malformed: [401, "APIKeyAuth"],
   cross_site_refused: [403, "Authorization"],
+  overloaded: [503, "RateLimit"],
   credential_unavailable: [503, "NoHealthyBackend"],
   keys_cooling: [429, "RateLimit"],
   keys_busy: [429, "RateLimit"],
@@ -67,6 +72,7 @@ const facts: Record<ProxyErrorCode, readonly [status: number, reason: RequestRea
   upstream_credentials_rejected: [502, "UpstreamFailure"],
   upstream_out_of_credit: [502, "UpstreamFailure"],
   no_backend: [503, "NoHealthyBackend"],
+  upstream_busy: [503, "NoHealthyBackend"],
   upstream_unreachable: [503, "UpstreamFailure"],
   upstream_closed: [502, "UpstreamFailure"],
   upstream_invalid_response: [502, "UpstreamFailure"],
@@ -77,8 +83,9 @@ const facts: Record<ProxyErrorCode, readonly [status: number, reason: RequestRea
   internal_error: [500, "Internal"],
 };
 
-/** What follows on the connection may not be what it seems, and is not looked at. */
+/** What follows on the connection may not be what it seems, or belongs on another, and is not looked at. */
 const ending: ReadonlySet<ProxyErrorCode> = new Set([
+  "misdirected_request",
   "invalid_request",
   "invalid_path",
   "method_not_supported",
@@ -105,15 +112,22 @@ export class ProxyError extends Error {
   readonly retryAfterMs: number | undefined;
   /** The upstream has seen nothing of the request: whoever has another may ask that one. */
   readonly isUnsent: boolean;
+  /** Its connection had served before and was closed without a word in answer: most likely the upstream has seen nothing. */
+  readonly isStale: boolean;
 
   constructor(
     code: ProxyErrorCode,
     message: string,
-    options?: ErrorOptions & { readonly retryAfterMs?: number | undefined; readonly isUnsent?: boolean },
+    options?: ErrorOptions & {
+      readonly retryAfterMs?: number | undefined;
+      readonly isUnsent?: boolean;
+      readonly isStale?: boolean;
+    },
   ) {
     super(message, options);
     this.code = code;
     this.isUnsent = options?.isUnsent ?? false;
+    this.isStale = options?.isStale ?? false;
     this.retryAfterMs = options?.retryAfterMs;
     [this.status, this.reason] = facts[code];
     this.endsConnection = ending.has(code);

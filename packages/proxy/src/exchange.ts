@@ -1,6 +1,7 @@
 /** The near seam: one request and the way to answer it, whatever engine holds the socket. */
 
 import type { ProxyError } from "./errors.ts";
+import type { ConnectionTls } from "./listener-tls.ts";
 
 /** As it was sent; nothing is decoded or normalised. */
 export interface RequestHead {
@@ -23,16 +24,24 @@ export interface Exchange {
   readonly head: RequestHead;
   /** `address:port`. */
   readonly clientAddress: string;
+  /** Undefined: the connection is in clear text. */
+  readonly tls?: ConnectionTls | undefined;
   readonly hasBody: boolean;
   /**
    * The whole body. Throws ProxyError `request_too_large` as soon as it is known to be longer than `limitBytes`,
    * `client_closed` when the client leaves meanwhile, and the timeout's error when the client takes longer.
    */
   readBody(limitBytes: number, timeout?: Timeout): Promise<Uint8Array>;
-  /** The body as it comes, for one reader, who sets the pace. Instead of `readBody`, not beside it. */
-  body(): AsyncIterable<Uint8Array>;
-  /** Calls back once, at once if it has happened: the client left before the answer was complete. */
-  onClientGone(listener: () => void): void;
+  /**
+   * The body as it comes, for one reader, who sets the pace. Instead of `readBody`, not beside it. Throws ProxyError
+   * `request_too_large` when it turns out to be longer than `limitBytes`.
+   */
+  body(limitBytes: number): AsyncIterable<Uint8Array>;
+  /**
+   * Calls back once, at once if it has happened: nobody waits for the answer any more. `client_closed` if the client left,
+   * or does not read; else it has been told why: `request_too_slow`, `invalid_request`.
+   */
+  onClientGone(listener: (reason: ProxyError) => void): void;
 
   readonly headSent: boolean;
   /**

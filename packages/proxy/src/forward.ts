@@ -2,14 +2,15 @@
 import { gentlestEnd, KeyringError } from "@keybearer/keyring";
 import { answerRefusal } from "./answer-refusal.ts";
 import { attempt, type Prepared, type Way } from "./attempt.ts";
-import type { Candidate } from "./candidates.ts";
+import type { Candidate, Candidates } from "./candidates.ts";
 import { concludeKeyring, concludeRefusal, passedOver } from "./conclusion.ts";
 import { placeCredentials } from "./credential.ts";
 import { ProxyError } from "./errors.ts";
 import { buildOutgoing } from "./outgoing.ts";
 import { Patience } from "./patience.ts";
-import { concernsKey, concernsVersion, isTurnedAway, type Refusal } from "./refusal.ts";
+import { concernsKey, concernsVersion, isTurnedAway } from "./refusal.ts";
 import { requestBody, type RequestBody } from "./replay.ts";
+import { Retries, type Failure } from "./retries.ts";
 import type { Transaction } from "./transaction.ts";
 import { Tried } from "./tried.ts";
 
@@ -17,10 +18,9 @@ import { Tried } from "./tried.ts";
 interface Course {
   readonly tried: Tried;
   readonly patience: Patience;
-  /** The last refusal, and whose. */
-  refused: { readonly refusal: Refusal; readonly prepared: Prepared } | undefined;
-  /** Of a backend that could not be reached. */
-  unreached: ProxyError | undefined;
+  readonly retries: Retries;
+  /** The last failure, and whose. */
+  failed: { readonly failure: Failure; readonly prepared: Prepared } | undefined;
   /** Why keyrings gave no key, since all were asked for newer versions. */
   keyless: KeyringError[];
   /** A source that has just said that it knows nothing newer is not asked again. */
@@ -32,14 +32,15 @@ export async function forward(transaction: Transaction, way: Way): Promise<void>
   const course: Course = {
     tried: new Tried(),
     patience: new Patience(transaction, way),
-    refused: undefined,
-    unreached: undefined,
+    retries: new Retries(transaction, way),
+    failed: undefined,
     keyless: [],
     mayAsk: true,
   };
   const first = await prepare(transaction, way, course);
-  if (!first) throw course.unreached ?? new ProxyError("no_backend", "The route has no backend that takes requests.");
-  const body = requestBody(transaction, way.candidates.areWorthAnother, way.replayBudget);
+  if (!first) throw new ProxyError("no_backend", "The route has no backend that takes requests.");
+  const isWorthKeeping = way.candidates.areWorthAnother || way.policies.retry !== undefined;
+  const body = requestBody(transaction, isWorthKeeping, way.replayBudget);
   try {
     if (await isServed(transaction, way, body, course, first)) return;
     end(transaction, course);
@@ -48,14 +49,15 @@ export async function forward(transaction: Transaction, way: Way): Promise<void>
   }
 }
 
-/** The last refusal is the answer, or what it comes to. */
-function end(transaction: Transaction, { refused, unreached, tried }: Course): void {
-  if (!refused) throw unreached ?? new ProxyError("no_backend", "No backend takes this request.");
-  const { refusal, prepared } = refused;
+/** The last failure is the answer, or what it comes to. */
+function end(transaction: Transaction, { failed, tried }: Course): void {
+  if (!failed) throw new ProxyError("no_backend", "No backend takes this request.");
+  const { failure, prepared } = failed;
+  if (ProxyError.is(failure)) throw failure;
   const { backend } = prepared.candidate;
-  const error = prepared.keys.facts && concludeRefusal(refusal, backend);
+  const error = prepared.keys.facts && concludeRefusal(failure, backend);
   if (error) throw error;
-  answerRefusal(refusal, backend, transaction, tried.versions);
+  answerRefusal(failure, backend, transaction, tried.versions);
 }
 
 /** False: there is no other way left. */
@@ -67,26 +69,40 @@ async function isServed(
   first: Prepared,
 ): Promise<boolean> {
   for (let prepared: Prepared | undefined = first; prepared; prepared = await prepare(transaction, way, course)) {
-    const { candidate, keys } = prepared;
-    try {
-      const refusal = await attempt(transaction, way, body, prepared);
-      if (!refusal) return true;
-      course.refused = { refusal, prepared };
-      noteRefusal(transaction, prepared, refusal);
-      if (!body.canBeSentAgain) return false;
-      if (isTurnedAway(refusal) || (!keys.facts && concernsKey(refusal))) way.candidates.drop(candidate.backend);
-      else if (!concernsKey(refusal)) return false;
-      const renewing = concernsVersion(refusal) ? keys.renew() : undefined;
-      if (renewing) course.mayAsk = await course.patience.wait(renewing);
-    } catch (error) {
-      if (!ProxyError.is(error) || !error.isUnsent || !way.candidates.areSeveral) throw error;
-      noteUnreached(transaction, prepared, error);
-      course.unreached = error;
-      course.refused = undefined;
-      way.candidates.drop(candidate.backend);
-    }
+    const failure = await attempt(transaction, way, body, prepared, course.retries).catch(asFailure);
+    if (!failure) return true;
+    course.failed = { failure, prepared };
+    if (!ProxyError.is(failure)) note(transaction, prepared, failure);
+    if (!body.canBeSentAgain || !(await goesOn(failure, prepared, way, course))) return false;
+    if (ProxyError.is(failure)) note(transaction, prepared, failure);
   }
   return false;
+}
+
+/** True: another attempt may follow, if there is a backend and a key for it. Throws ProxyError when nobody waits for it. */
+async function goesOn(failure: Failure, prepared: Prepared, way: Way, course: Course): Promise<boolean> {
+  const { keys, candidate } = prepared;
+  if (leadsElsewhere(failure, prepared, way.candidates)) {
+    way.candidates.drop(candidate.backend);
+  } else if (ProxyError.is(failure) || !concernsKey(failure)) {
+    if (!(await course.retries.follow(failure))) return false;
+    way.candidates.passOver(candidate.backend);
+    course.tried.forgive(keys);
+  }
+  const renewing = !ProxyError.is(failure) && concernsVersion(failure) ? keys.renew() : undefined;
+  if (renewing) course.mayAsk = await course.patience.wait(renewing);
+  return true;
+}
+
+/** Whether this backend will not take the request, has not begun it, and another may. */
+function leadsElsewhere(failure: Failure, { keys }: Prepared, { areSeveral }: Candidates): boolean {
+  if (ProxyError.is(failure)) return failure.isUnsent && areSeveral;
+  return isTurnedAway(failure) || (!keys.facts && concernsKey(failure));
+}
+
+function asFailure(error: unknown): ProxyError {
+  if (ProxyError.is(error)) return error;
+  throw error;
 }
 
 /** The next backend, key, or version of one. Undefined: each that could serve was tried. Throws what their end comes to. */
@@ -101,14 +117,22 @@ async function prepare(transaction: Transaction, way: Way, course: Course): Prom
       candidates.drop(candidate.backend);
     } else {
       const error = gentlestEnd(course.keyless);
-      if (!error) return undefined;
       // Refused in another's request, whose wait for a newer version this one shares; keys may rotate faster than we ask.
-      const renewing = course.mayAsk ? error.renew?.() : undefined;
-      if (!renewing || !(await course.patience.wait(renewing))) return endOfKeys(error, transaction, way, course);
+      const renewing = course.mayAsk ? error?.renew?.() : undefined;
+      const isRenewed = renewing !== undefined && (await course.patience.wait(renewing));
+      if (!isRenewed && !(await mayStartOver(course, error)))
+        return error && endOfKeys(error, transaction, way, course);
       course.keyless = [];
       candidates.reopen();
     }
   }
+}
+
+/** Each backend and each key has failed this request; a policy may let it have them once more. */
+async function mayStartOver({ failed, retries, tried }: Course, error: KeyringError | undefined): Promise<boolean> {
+  if (!failed || !(await retries.follow(failed.failure, error?.retryAfterMs))) return false;
+  tried.forgiveAll();
+  return true;
 }
 
 /** Undefined: it has no key to give. */
@@ -125,6 +149,7 @@ function prepareFor(
     calls.prepare(backend);
     for (;;) {
       const outgoing = buildOutgoing(transaction, backend, policies, path);
+      if (transaction.retries > 0) outgoing.headers.set("x-retry-attempt", String(transaction.retries));
       const keys = placeCredentials(backend, credentials, outgoing, tried.names);
       if (tried.add(keys)) return { candidate, outgoing, keys };
       keys.release({ kind: "abandoned" });
@@ -141,17 +166,19 @@ function prepareFor(
 }
 
 /** Throws ProxyError; or the last refusal says more. */
-function endOfKeys(error: KeyringError, transaction: Transaction, way: Way, { refused }: Course): undefined {
+function endOfKeys(error: KeyringError, transaction: Transaction, way: Way, { failed }: Course): undefined {
   transaction.attempts.push(...passedOver(error));
-  const conclusion = concludeKeyring(error, refused !== undefined, !way.candidates.areSeveral);
+  const wasRefused = failed !== undefined && !ProxyError.is(failed.failure);
+  const conclusion = concludeKeyring(error, wasRefused, !way.candidates.areSeveral);
   if (conclusion) throw conclusion;
 }
 
-function noteUnreached(transaction: Transaction, { keys: { facts } }: Prepared, { code }: ProxyError): void {
-  transaction.attempts.push({ key: facts?.name ?? "", outcome: "network", rule: code, status: 0, waitMs: undefined });
-}
-
-function noteRefusal(transaction: Transaction, { keys: { facts } }: Prepared, { failure, status }: Refusal): void {
-  const { class: outcome, rule, waitMs } = failure;
-  transaction.attempts.push({ key: facts?.name ?? "", outcome, rule, status, waitMs });
+function note(transaction: Transaction, { keys: { facts } }: Prepared, failure: Failure): void {
+  const key = facts?.name ?? "";
+  if (ProxyError.is(failure)) {
+    transaction.attempts.push({ key, outcome: "network", rule: failure.code, status: 0, waitMs: undefined });
+    return;
+  }
+  const { class: outcome, rule, waitMs } = failure.failure;
+  transaction.attempts.push({ key, outcome, rule, status: failure.status, waitMs });
 }

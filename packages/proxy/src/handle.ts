@@ -7,6 +7,7 @@ import { asProxyError, ProxyError } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
 import { forward } from "./forward.ts";
 import { checkFraming } from "./framing.ts";
+import { limitOf } from "./limits.ts";
 import type { Observer } from "./observer.ts";
 import { isPreflight } from "./policies/cors.ts";
 import { rewritePath } from "./policies/url-rewrite.ts";
@@ -28,7 +29,7 @@ export interface Road {
 
 /** Never rejects: whatever goes wrong is answered, logged and over. */
 export async function handle(exchange: Exchange, bind: string, snapshot: Snapshot, road: Road): Promise<void> {
-  const transaction = new Transaction(exchange, bind, HeaderList.from(exchange.head.headers));
+  const transaction = new Transaction(exchange, bind, snapshot.limits, HeaderList.from(exchange.head.headers));
   try {
     await serve(transaction, snapshot, road);
   } catch (error) {
@@ -39,7 +40,7 @@ export async function handle(exchange: Exchange, bind: string, snapshot: Snapsho
 }
 
 async function serve(transaction: Transaction, snapshot: Snapshot, road: Road): Promise<void> {
-  checkFraming(transaction.exchange.head); // 400
+  checkFraming(transaction.exchange.head, transaction.limits); // 400 413 414
   const target = readTarget(transaction.exchange.head); // 400
   transaction.target = target;
   const { route, prefix } = findRoute(transaction, snapshot); // 404
@@ -57,7 +58,7 @@ async function serve(transaction: Transaction, snapshot: Snapshot, road: Road): 
 
 function findRoute(transaction: Transaction, snapshot: Snapshot): { route: CompiledRoute; prefix: string | undefined } {
   const { exchange, target, bind } = transaction;
-  const found = target && snapshot.binds.get(bind)?.find(exchange.head, target);
+  const found = target && snapshot.binds.get(bind)?.find(exchange, target); // 421
   transaction.listener = found?.listener;
   if (!found?.matched) throw new ProxyError("route_not_found", "No route matches this host, path and method.");
   transaction.route = found.matched.route.definition.name;
@@ -107,7 +108,10 @@ function chooseBackend({ backends, totalWeight }: CompiledRoute, random: () => n
 /** The last resort: a fault while the error is answered breaks the connection and nothing else. */
 function answerFailure(transaction: Transaction, error: unknown, observer: Observer): void {
   try {
-    answerError(transaction, asProxyError(error, transaction.requestId, observer));
+    const failure = asProxyError(error, transaction.requestId, observer);
+    const limit = limitOf(failure.code);
+    if (limit) observer.limited(limit);
+    answerError(transaction, failure);
   } catch (fault) {
     observer.fault(fault, transaction.requestId);
     transaction.exchange.cut();

@@ -4,11 +4,20 @@ export type { HealingTimeouts } from "./timeouts.ts";
 export { compileSnapshot } from "./snapshot.ts";
 export type { Snapshot, SnapshotOptions } from "./snapshot.ts";
 export { createUpstreams } from "./upstreams.ts";
-export type { DispatcherFactory, Upstreams } from "./upstreams.ts";
+export type { DispatcherFactory, Dispatchers, Upstreams, UpstreamsLease } from "./upstreams.ts";
+export { connectionPools } from "./upstream/connection-pools.ts";
+export type { ConnectionPoolsOptions } from "./upstream/connection-pools.ts";
+export type { UpstreamObserver } from "./upstream/connection-pool.ts";
+export type { Dial, DialOptions } from "./upstream/dial.ts";
+export type { UpstreamLimits } from "./upstream/limits.ts";
 export type { ListeningServer } from "./node-server.ts";
+export { frontendLimits } from "./limits.ts";
+export type { FrontendDefinition, FrontendLimits, LimitName, TcpKeepAlive } from "./limits.ts";
 
 export { isCleartext, namesIn } from "./backend.ts";
 export { secureContextError } from "./upstream-tls.ts";
+export { listenerTlsError } from "./listener-tls.ts";
+export type { ConnectionTls, TlsSecrets } from "./listener-tls.ts";
 export { isPrivateHost, originOf } from "./origin.ts";
 export type { Origin } from "./origin.ts";
 export { secretScrubber } from "./scrub.ts";
@@ -33,12 +42,16 @@ export type {
   HeaderModifier,
   HostBackend,
   ListenerDefinition,
+  ListenerTls,
   MatchDefinition,
   NamedMatch,
   PathMatch,
+  RetryPolicy,
   RouteDefinition,
   RoutePolicies,
   TimeoutPolicy,
+  TlsMaterial,
+  TlsVersion,
   UpstreamTls,
   UrlRewrite,
 } from "./definition.ts";

@@ -2,14 +2,27 @@
 import type { Socket } from "node:net";
 import type { Exchange } from "./exchange.ts";
 import type { NodeExchange } from "./node-exchange.ts";
-import { refuse, type Fault } from "./node-refusal.ts";
+import { ProxyError } from "./errors.ts";
+import { limitOf, PROGRESS_BYTES, type FrontendLimits, type LimitName } from "./limits.ts";
+import { faultError, refuse, type Fault } from "./node-refusal.ts";
+import { Progress } from "./progress.ts";
 
 /** More requests than anybody sends ahead; node itself would take them without end. */
 const MAX_WAITING = 64;
+/** Node's word for half a request and an end. */
+const LEFT = "HPE_INVALID_EOF_STATE";
+
+export interface ConnectionOptions {
+  readonly handle: (exchange: Exchange) => void;
+  readonly limited: (limit: LimitName) => void;
+}
 
 export class NodeConnection {
   readonly #socket: Socket;
-  readonly #handle: (exchange: Exchange) => void;
+  readonly #options: ConnectionOptions;
+  readonly #openedMs = performance.now();
+  readonly #receiving = new Progress();
+  readonly #sending = new Progress();
   readonly #waiting: NodeExchange[] = [];
   #current: NodeExchange | undefined;
   #refused = false;
@@ -18,9 +31,9 @@ export class NodeConnection {
   #draining = false;
   #over = false;
 
-  constructor(socket: Socket, handle: (exchange: Exchange) => void) {
+  constructor(socket: Socket, options: ConnectionOptions) {
     this.#socket = socket;
-    this.#handle = handle;
+    this.#options = options;
   }
 
   /** Serves it now, or when those before it have their answers. */
@@ -45,9 +58,7 @@ export class NodeConnection {
 
   /** The connection closes after the answer that is due. */
   drain(): void {
-    this.#draining = true;
-    this.#current?.closeAfterwards();
-    for (const exchange of this.#waiting) exchange.closeAfterwards();
+    this.#closeAfterwards();
     // Node counts a connection as busy that has never said a word.
     if (this.#socket.bytesRead === 0) this.#socket.destroy();
   }
@@ -68,11 +79,45 @@ export class NodeConnection {
     if (this.#refused) return;
     this.#refused = true;
     const answering = this.#current?.headSent ?? false;
+    const error = faultError(this.#socket, fault);
+    // To a client that left in the middle nothing is refused, and one whose answer has begun is not told.
+    const reason = fault.code === LEFT || answering ? undefined : error;
+    if (error && fault.code !== LEFT && !(reason && this.#current)) this.#count(error);
     this.#over = true;
-    this.#current?.abandon();
+    this.#current?.abandon(reason);
     // Words of ours in the middle of an answer would be taken for a part of it.
     if (answering) this.#socket.destroy();
-    else refuse(this.#socket, fault);
+    else refuse(this.#socket, error);
+  }
+
+  /** From time to time: whether the client keeps moving what is its to move. */
+  check(nowMs: number, limits: FrontendLimits): void {
+    if (nowMs - this.#openedMs > limits.connectionDurationMs && !this.#draining) {
+      this.#options.limited("connection_duration");
+      this.#closeAfterwards();
+    }
+    const exchange = this.#current;
+    if (!exchange || this.#refused) return;
+    this.#checkBody(exchange, nowMs, limits.bodyTimeoutMs);
+    this.#checkReader(exchange, nowMs, limits.sendTimeoutMs);
+  }
+
+  #checkBody({ isAwaited }: NodeExchange, nowMs: number, limitMs: number): void {
+    if (!isAwaited) this.#receiving.rest();
+    else if (this.#receiving.stalledMs(this.#socket.bytesRead, PROGRESS_BYTES, nowMs) > limitMs)
+      this.refuse({ code: "BODY_TIMEOUT" });
+  }
+
+  #checkReader(exchange: NodeExchange, nowMs: number, limitMs: number): void {
+    const { writableLength, bytesWritten } = this.#socket;
+    if (writableLength === 0) {
+      this.#sending.rest();
+    } else if (this.#sending.stalledMs(bytesWritten - writableLength, 1, nowMs) > limitMs) {
+      this.#options.limited("client_not_reading");
+      this.#over = true;
+      exchange.abandon(new ProxyError("client_closed", `The client took nothing of its answer for ${limitMs} ms.`));
+      this.#socket.destroy();
+    }
   }
 
   closed(): void {
@@ -80,10 +125,22 @@ export class NodeConnection {
     this.#current?.clientGone();
   }
 
+  /** Of a request that is being served, whoever serves it does. */
+  #count({ code }: ProxyError): void {
+    const limit = limitOf(code);
+    if (limit) this.#options.limited(limit);
+  }
+
+  #closeAfterwards(): void {
+    this.#draining = true;
+    this.#current?.closeAfterwards();
+    for (const exchange of this.#waiting) exchange.closeAfterwards();
+  }
+
   #next(): void {
     const exchange = this.#over ? undefined : this.#waiting.shift();
     if (!exchange) return;
     this.#current = exchange;
-    this.#handle(exchange);
+    this.#options.handle(exchange);
   }
 }

@@ -3,6 +3,9 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { ProxyError } from "./errors.ts";
 import type { Exchange, RequestHead, Timeout } from "./exchange.ts";
+import type { ConnectionTls } from "./listener-tls.ts";
+import { connectionTls } from "./node-tls.ts";
+import { NodeWriter } from "./node-writer.ts";
 
 /** How long a client that is still sending may take to read an answer that came early. */
 const LINGER_MS = 2000;
@@ -17,22 +20,27 @@ export interface NodeExchangeOptions {
 export class NodeExchange implements Exchange {
   readonly head: RequestHead;
   readonly clientAddress: string;
+  readonly tls: ConnectionTls | undefined;
   receivedBytes = 0;
   sentBytes = 0;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
+  readonly #writer: NodeWriter;
   readonly #socket: Socket;
   #expectsContinue: boolean;
-  #gone = false;
+  /** Why nobody waits for the answer any more. */
+  #gone: ProxyError | undefined;
   #abandoned = false;
   #saysClose = false;
   #discards = false;
-  #goneListener: (() => void) | undefined;
+  #goneListener: ((reason: ProxyError) => void) | undefined;
+  #stopReading: ((reason: ProxyError) => void) | undefined;
   #drainListener: (() => void) | undefined;
 
   constructor(request: IncomingMessage, response: ServerResponse, { expectsContinue }: NodeExchangeOptions) {
     this.#request = request;
     this.#response = response;
+    this.#writer = new NodeWriter(response);
     this.#socket = request.socket;
     this.#expectsContinue = expectsContinue;
     this.head = {
@@ -41,6 +49,7 @@ export class NodeExchange implements Exchange {
       headers: request.rawHeaders,
       httpVersion: request.httpVersion,
     };
+    this.tls = connectionTls(request.socket);
     const { remoteAddress, remotePort } = request.socket;
     this.clientAddress = `${remoteAddress ?? "unknown"}:${remotePort ?? 0}`;
     // A write to a client that is gone; the server tells the rest.
@@ -55,7 +64,7 @@ export class NodeExchange implements Exchange {
   readBody(limitBytes: number, timeout?: Timeout): Promise<Uint8Array> {
     const request = this.#request;
     if (Number(request.headers["content-length"] ?? 0) > limitBytes) return Promise.reject(tooLarge(limitBytes));
-    if (this.#gone) return Promise.reject(clientClosed());
+    if (this.#gone) return Promise.reject(this.#gone);
     this.#sendContinue();
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
@@ -70,9 +79,11 @@ export class NodeExchange implements Exchange {
         else chunks.push(chunk);
       };
       const timer = timeout && setTimeout(() => stop(timeout.error), timeout.ms);
+      this.#stopReading = stop;
       request.on("data", collect);
       request.on("end", () => {
         clearTimeout(timer);
+        this.#stopReading = undefined;
         resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
       });
       request.on("error", (cause) => stop(clientClosed(cause)));
@@ -82,12 +93,13 @@ export class NodeExchange implements Exchange {
     });
   }
 
-  async *body(): AsyncIterable<Uint8Array> {
+  async *body(limitBytes: number): AsyncIterable<Uint8Array> {
     this.#sendContinue();
     try {
       // The socket must outlive this reader: the answer still goes out on it.
       for await (const chunk of this.#request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
         this.receivedBytes += chunk.length;
+        if (this.receivedBytes > limitBytes) throw tooLarge(limitBytes);
         yield chunk;
       }
     } finally {
@@ -96,22 +108,24 @@ export class NodeExchange implements Exchange {
     }
   }
 
-  onClientGone(listener: () => void): void {
-    if (this.#gone) listener();
+  onClientGone(listener: (reason: ProxyError) => void): void {
+    if (this.#gone) listener(this.#gone);
     else this.#goneListener = listener;
   }
 
   /** For the server, which sees the socket. */
-  clientGone(): void {
+  clientGone(reason = clientClosed()): void {
     if (this.#gone) return;
-    this.#gone = true;
-    this.#goneListener?.();
+    this.#gone = reason;
+    this.#writer.drop();
+    this.#stopReading?.(reason);
+    this.#goneListener?.(reason);
   }
 
   /** For the connection, which has taken the socket for words of its own. */
-  abandon(): void {
+  abandon(reason?: ProxyError): void {
     this.#abandoned = true;
-    this.clientGone();
+    this.clientGone(reason);
   }
 
   /** The connection ends with this answer, if its head has not said otherwise yet. */
@@ -122,6 +136,12 @@ export class NodeExchange implements Exchange {
   /** Nothing that the client sent after this request may be served. */
   get isLast(): boolean {
     return this.#saysClose || !this.#response.shouldKeepAlive;
+  }
+
+  /** It is the client's turn: there is more to come, and of what has come nothing is left. */
+  get isAwaited(): boolean {
+    const { complete, readableLength } = this.#request;
+    return !complete && readableLength === 0 && !this.#expectsContinue && !this.headSent;
   }
 
   /** The client has sent all of it. */
@@ -144,7 +164,7 @@ export class NodeExchange implements Exchange {
   write(chunk: Uint8Array): boolean {
     if (this.#gone) return true;
     this.sentBytes += chunk.length;
-    return this.#response.write(chunk);
+    return this.#writer.write(chunk);
   }
 
   onDrain(listener: () => void): void {
@@ -155,7 +175,7 @@ export class NodeExchange implements Exchange {
   end(): void {
     if (this.#gone) return;
     if (this.hasBody && !this.#request.complete) this.#discardRest();
-    this.#response.end();
+    this.#writer.end();
   }
 
   cut(lastWords?: Uint8Array): void {
@@ -164,6 +184,7 @@ export class NodeExchange implements Exchange {
       return;
     }
     this.sentBytes += lastWords.length;
+    this.#writer.flush();
     // A client that does not read must not keep the connection.
     const impatience = setTimeout(() => this.#break(), LAST_WORDS_MS).unref();
     this.#response.write(lastWords, () => {

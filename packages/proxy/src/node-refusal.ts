@@ -6,35 +6,41 @@ import { ProxyError, type ProxyErrorCode } from "./errors.ts";
 const VERSION = ["version_not_supported", "The gateway speaks HTTP/1.1 and HTTP/1.0."] as const;
 
 const refusals: Readonly<Record<string, readonly [ProxyErrorCode, message: string]>> = {
-  HPE_HEADER_OVERFLOW: ["head_too_large", "The request head is larger than 64 KiB or has more than 1000 headers."],
+  HPE_HEADER_OVERFLOW: ["head_too_large", "The request head is too large, or has too many headers."],
   // One code for what is no version and for one that is not spoken; only the reason tells them apart.
   "Invalid HTTP version": VERSION,
   // The preface of HTTP/2.
   HPE_PAUSED_H2_UPGRADE: VERSION,
   ERR_HTTP_REQUEST_TIMEOUT: ["request_too_slow", "The request did not arrive in time."],
+  BODY_TIMEOUT: ["request_too_slow", "The request body came too slowly."],
   CONNECT: ["method_not_supported", "CONNECT is not supported."],
 };
 const MALFORMED = ["invalid_request", "The request is not valid HTTP/1.1."] as const;
 const PATIENCE_MS = 1000;
 
-/** Node's own words for what went wrong; `CONNECT` is ours. */
+/** Node's own words for what went wrong; `BODY_TIMEOUT` and `CONNECT` are ours. */
 export interface Fault {
   readonly code?: string;
   readonly reason?: string;
+}
+
+/** Undefined: there is nobody to be told. */
+export function faultError(socket: Socket, { code = "", reason = "" }: Fault): ProxyError | undefined {
+  if (!socket.writable || code === "ECONNRESET") return undefined;
+  return new ProxyError(...(refusals[reason] ?? refusals[code] ?? MALFORMED));
 }
 
 /**
  * Answers, and closes when the client has: to close with unread bytes would reset the connection, and the client might lose
  * the answer (RFC 9112 section 9.6).
  */
-export function refuse(socket: Socket, { code = "", reason = "" }: Fault): void {
+export function refuse(socket: Socket, error: ProxyError | undefined): void {
   // Node gives up a socket that wants to CONNECT, and its listeners with it.
   socket.on("error", () => socket.destroy());
-  if (!socket.writable || code === "ECONNRESET") {
+  if (!error) {
     socket.destroy();
     return;
   }
-  const error = new ProxyError(...(refusals[reason] ?? refusals[code] ?? MALFORMED));
   const body = JSON.stringify({
     error: { message: error.message, type: typeOf(error.status), param: null, code: error.code },
   });

@@ -34,6 +34,8 @@ export interface RequestRecord {
   readonly key: KeyFacts | undefined;
   /** The keys that were tried before the one that served, or all when none did. */
   readonly attempts: readonly AttemptFacts[] | undefined;
+  /** How often it was sent again because a provider had failed it. */
+  readonly retries: number;
   readonly llm: LlmFacts | undefined;
   /** Metadata of the client key that was accepted. */
   readonly caller: Readonly<Record<string, unknown>> | undefined;
@@ -59,12 +61,12 @@ export interface KeyFacts {
   readonly fingerprint: string;
 }
 
-/** An attempt that the provider refused. */
+/** An attempt that the provider refused, or that failed and was followed by another. */
 export interface AttemptFacts {
   readonly key: string;
-  /** The class of the refusal: `keyInvalid`, `limited`. */
+  /** The class of the refusal: `keyInvalid`, `limited`; `network` where there was no answer. */
   readonly outcome: string;
-  /** The rule that told. */
+  /** The rule that told; where there was no answer, the code of the error. */
   readonly rule: string;
   readonly status: number;
   readonly waitMs: number | undefined;
@@ -90,6 +92,10 @@ export interface Observer {
   finished(record: RequestRecord): void;
   connectionOpened(bind: string): void;
   connectionClosed(bind: string): void;
+  /** A client that did not come so far as to have a connection. */
+  handshakeFailed(bind: string): void;
+  /** A limit has bitten; `limit` is its name, one of a fixed few: `upstream_queue_full`. */
+  limited(limit: string): void;
   /** For an operator who hunts a fault; called only when `debugEnabled`. */
   debug(message: string, facts: Readonly<Record<string, unknown>>): void;
   readonly debugEnabled: boolean;

@@ -1,5 +1,4 @@
 /** How long a request waits for newer versions of keys that were refused. */
-import { ProxyError } from "./errors.ts";
 import { timeLeft } from "./timeouts.ts";
 import type { Transaction } from "./transaction.ts";
 import type { Way } from "./attempt.ts";
@@ -19,7 +18,7 @@ export class Patience {
     const { exchange } = this.#transaction;
     const { promise: over, resolve, reject } = Promise.withResolvers<boolean>();
     const limit = setTimeout(resolve, this.#leftMs(), false);
-    exchange.onClientGone(() => reject(new ProxyError("client_closed", "The client closed the connection.")));
+    exchange.onClientGone(reject);
     try {
       return await Promise.race([renewing, over]);
     } finally {

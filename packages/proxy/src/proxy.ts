@@ -1,9 +1,11 @@
 /** The data plane as one thing: ports, each served from the snapshot that is current when a request begins. */
+import { ClientCounts } from "./client-counts.ts";
 import type { BindDefinition } from "./definition.ts";
 import type { Exchange } from "./exchange.ts";
 import { handle, type Road } from "./handle.ts";
 import { serve, type ListeningServer } from "./node-server.ts";
 import type { Observer } from "./observer.ts";
+import { shed } from "./overload.ts";
 import { ReplayBudget } from "./replay.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { healingTimeouts, type HealingTimeouts } from "./timeouts.ts";
@@ -49,16 +51,32 @@ export function createProxy(options: ProxyOptions): Proxy {
   const road: Road = {
     observer,
     random,
-    replayBudget: new ReplayBudget(replayBudgetBytes),
+    replayBudget: new ReplayBudget(replayBudgetBytes, () => observer.limited("replay_budget")),
     timeouts: { ...healingTimeouts, ...options.healingTimeouts },
   };
   const servers = new Set<ListeningServer>();
+  const clients = new ClientCounts();
+  let underWay = 0;
   let current = snapshot;
+  const snapshotFor = (bind: string): Snapshot => options.current?.(bind).snapshot ?? current;
+  const handshakeFailed = (bind: string, reason: string, clientAddress: string): void => {
+    observer.handshakeFailed(bind);
+    if (observer.debugEnabled)
+      observer.debug("a TLS handshake failed", { gateway: bind, "src.addr": clientAddress, reason });
+  };
   const answer = async (exchange: Exchange, bind: string): Promise<void> => {
     const serving = options.current?.(bind);
+    const { limits } = serving?.snapshot ?? current;
+    if (underWay >= limits.requests) {
+      observer.limited("overloaded");
+      shed(exchange);
+      return;
+    }
+    underWay += 1;
     serving?.began();
     await handle(exchange, bind, serving?.snapshot ?? current, road);
     serving?.ended();
+    underWay -= 1;
   };
   return {
     async listen({ name, port, address }, { reusePort = false, port: actualPort = port, opened } = {}) {
@@ -69,8 +87,18 @@ export function createProxy(options: ProxyOptions): Proxy {
         address,
         reusePort,
         handle: (exchange) => void (waitFor ? waitFor.then(() => answer(exchange, name)) : answer(exchange, name)),
+        limits: () => snapshotFor(name).limits,
+        clients,
+        isOverloaded: () => underWay >= snapshotFor(name).limits.requests,
+        limited: (limit) => observer.limited(limit),
         connectionOpened: () => observer.connectionOpened(name),
         connectionClosed: () => observer.connectionClosed(name),
+        tls: {
+          acceptors: () => snapshotFor(name).binds.get(name)?.acceptors,
+          handshakeTimeoutMs: () => snapshotFor(name).limits.handshakeTimeoutMs,
+          opened,
+          failed: (reason, clientAddress) => handshakeFailed(name, reason, clientAddress),
+        },
         fault: (error) => observer.fault(error, ""),
       });
       servers.add(server);

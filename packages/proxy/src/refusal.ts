@@ -2,7 +2,7 @@
 import { classifyFailure, type HeaderList } from "@keybearer/providers";
 import type { Failure } from "@keybearer/secrets";
 import type { Backend } from "./backend.ts";
-import type { UpstreamAnswer } from "./dispatch.ts";
+import { isEventStream, type UpstreamAnswer } from "./dispatch.ts";
 import { readErrorBody, readOpening } from "./peek.ts";
 import type { HealingTimeouts } from "./timeouts.ts";
 import type { Transaction } from "./transaction.ts";
@@ -22,15 +22,17 @@ export type Looked =
 /** As much of an error as tells what it is. */
 const TELLING_BYTES = 64 * 1024;
 
-/**
- * Reads an error's body, or the opening of a stream. Throws ProxyError when a stream breaks off in its opening.
- * `isCallers`: the caller's own token pays.
- */
+export interface LookOptions extends Pick<HealingTimeouts, "openingMs" | "errorBodyMs"> {
+  /** The caller's own token pays. */
+  readonly isCallers: boolean;
+}
+
+/** Reads an error's body, or the opening of a stream. Throws ProxyError when a stream breaks off in its opening. */
 export async function look(
   answer: UpstreamAnswer,
   { ai }: Backend,
   { dialect }: Transaction,
-  { timeouts, isCallers }: { readonly timeouts: HealingTimeouts; readonly isCallers: boolean },
+  { openingMs, errorBodyMs, isCallers }: LookOptions,
 ): Promise<Looked> {
   const { status, headers } = answer;
   const classify = (body: Uint8Array | undefined): Failure => {
@@ -38,11 +40,11 @@ export async function look(
     return classifyFailure({ provider: ai?.provider.name ?? "", status, headers, body: text, now: Date.now() });
   };
   if (status >= 400) {
-    const body = await readErrorBody(answer, timeouts.errorBodyMs);
+    const body = await readErrorBody(answer, errorBodyMs);
     return { refusal: { failure: isCallers ? ofCallersToken : classify(body), status, headers, body } };
   }
   if (isCallers || !dialect || !isReadableStream(headers)) return { answer };
-  const opened = await readOpening(answer, dialect.streamOpening(), timeouts.openingMs);
+  const opened = await readOpening(answer, dialect.streamOpening(), openingMs);
   if (opened.answer) return opened;
   const body = Buffer.from(asErrorBody(opened.error));
   const failure = classify(body);
@@ -90,5 +92,5 @@ function asErrorBody(data: string): string {
 
 function isReadableStream(headers: HeaderList): boolean {
   const encoding = headers.get("content-encoding")?.toLowerCase() || "identity";
-  return encoding === "identity" && /^text\/event-stream\b/i.test(headers.get("content-type") ?? "");
+  return encoding === "identity" && isEventStream(headers);
 }

@@ -2,31 +2,38 @@
 import type { AnswerScanner, StreamFilter, UsageScanner } from "@keybearer/providers";
 import { answerHead } from "./answer-head.ts";
 import type { Backend } from "./backend.ts";
-import type { AnswerSink, UpstreamAnswer } from "./dispatch.ts";
+import { isEventStream, type AnswerSink, type UpstreamAnswer } from "./dispatch.ts";
 import { ProxyError } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Transaction } from "./transaction.ts";
 
-/**
- * Resolves when the client has the whole answer. Rejects with ProxyError when it breaks off: `upstream_broken` and others.
- * `pin` is told the id of a response before the client has it, and may ask another thread to go on from there. Undefined:
- * whoever goes on from it gets the same key anyway.
- */
+export interface RelayOptions {
+  /** The client has the head: from now on the answer can only be this one. */
+  readonly begun: () => void;
+  /**
+   * Is told the id of a response before the client has it, and may ask another thread to go on from there. Undefined:
+   * whoever goes on from it gets the same key anyway.
+   */
+  readonly pin: ((responseId: string) => void) | undefined;
+}
+
+/** Resolves when the client has the whole answer. Rejects with ProxyError when it breaks off: `upstream_broken` and others. */
 export function relay(
   answer: UpstreamAnswer,
   backend: Backend,
   transaction: Transaction,
-  pin: ((responseId: string) => void) | undefined,
+  { begun, pin }: RelayOptions,
 ): Promise<void> {
   const { exchange } = transaction;
   // Compressed in spite of what we asked for: relayed as it is, for what we would read or add is no text there.
   const readable = (answer.headers.get("content-encoding") ?? "identity").toLowerCase() === "identity";
   const dialect = readable && backend.ai ? transaction.dialect : undefined;
-  transaction.streaming = readable && /^text\/event-stream\b/i.test(answer.headers.get("content-type") ?? "");
+  transaction.streaming = readable && isEventStream(answer.headers);
   return new Promise((resolve, reject) => {
     const sink = new Relay(exchange, transaction, {
       head: answerHead(answer.headers, backend, transaction),
       status: answer.status,
+      begun,
       scanner: dialect?.usageScanner(),
       responses: pin && transaction.call?.operation === "responses" ? dialect?.responseIdScanner?.(pin) : undefined,
       filter: transaction.streaming && transaction.body?.usageWasAdded ? dialect?.usageEventFilter() : undefined,
@@ -43,6 +50,7 @@ export function relay(
 interface RelayParts {
   readonly status: number;
   readonly head: readonly string[];
+  readonly begun: () => void;
   readonly scanner: UsageScanner | undefined;
   readonly responses: AnswerScanner | undefined;
   readonly filter: StreamFilter | undefined;
@@ -66,7 +74,7 @@ class Relay implements AnswerSink {
   /** With the first bytes of the body: until then a call that fails can still be answered with an error. */
   sendHead(now = false): void {
     if (this.#headSent || this.#over) return;
-    const { status, head, reject } = this.#parts;
+    const { status, head, begun, reject } = this.#parts;
     try {
       this.#exchange.sendHead(status, head, now);
     } catch (error) {
@@ -76,6 +84,7 @@ class Relay implements AnswerSink {
       return;
     }
     this.#headSent = true;
+    begun();
     this.#transaction.status = status;
   }
 

@@ -1,19 +1,24 @@
 /** A body that is relayed unread and can still be sent once more: kept, while the budget of the process lasts. */
 import { ProxyError } from "./errors.ts";
-import type { Exchange } from "./exchange.ts";
 import type { Transaction } from "./transaction.ts";
 
 /** How many bytes of bodies are kept at once, over all requests of a process. */
 export class ReplayBudget {
   readonly #limitBytes: number;
+  readonly #spent: () => void;
   #usedBytes = 0;
 
-  constructor(limitBytes: number) {
+  /** `spent`: told whenever it does not suffice. */
+  constructor(limitBytes: number, spent: () => void) {
     this.#limitBytes = limitBytes;
+    this.#spent = spent;
   }
 
   take(bytes: number): boolean {
-    if (this.#usedBytes + bytes > this.#limitBytes) return false;
+    if (this.#usedBytes + bytes > this.#limitBytes) {
+      this.#spent();
+      return false;
+    }
     this.#usedBytes += bytes;
     return true;
   }
@@ -36,8 +41,9 @@ export interface RequestBody {
 
 /** What was read is sent again as it is; what is relayed unread is kept on its way, if it is worth keeping. */
 export function requestBody(transaction: Transaction, isWorthKeeping: boolean, budget: ReplayBudget): RequestBody {
-  const { exchange, body } = transaction;
-  return body || !exchange.hasBody ? new KnownBody(transaction) : new ReplayBody(exchange, budget, isWorthKeeping);
+  const { exchange, body, limits } = transaction;
+  if (body || !exchange.hasBody) return new KnownBody(transaction);
+  return new ReplayBody(exchange.body(limits.bodyBytes), budget, isWorthKeeping);
 }
 
 class KnownBody implements RequestBody {
@@ -63,7 +69,10 @@ class KnownBody implements RequestBody {
 }
 
 class ReplayBody implements RequestBody {
-  canBeSentAgain: boolean;
+  /** What has been sent is kept. */
+  #isKept: boolean;
+  /** Something was sent, and is gone. */
+  #isBegun = false;
   readonly #source: AsyncIterator<Uint8Array>;
   readonly #budget: ReplayBudget;
   /** All that has come, while it can be sent again; else what the attempt under way has still to send. */
@@ -76,15 +85,22 @@ class ReplayBody implements RequestBody {
   /** Belongs to no attempt: one may end while it waits for the client, and the next one waits on. */
   #reading: Promise<void> | undefined;
 
-  constructor(exchange: Pick<Exchange, "body">, budget: ReplayBudget, canBeSentAgain: boolean) {
-    this.#source = exchange.body()[Symbol.asyncIterator]();
+  constructor(source: AsyncIterable<Uint8Array>, budget: ReplayBudget, isKept: boolean) {
+    this.#source = source[Symbol.asyncIterator]();
     this.#budget = budget;
-    this.canBeSentAgain = canBeSentAgain;
+    this.#isKept = isKept;
   }
 
-  async *send(): AsyncIterable<Uint8Array> {
-    const attempt = ++this.#attempt;
+  get canBeSentAgain(): boolean {
+    return this.#isKept || !this.#isBegun;
+  }
+
+  send(): AsyncIterable<Uint8Array> {
     this.#sent = 0;
+    return this.#attemptOf(++this.#attempt);
+  }
+
+  async *#attemptOf(attempt: number): AsyncIterable<Uint8Array> {
     for (;;) {
       // An end would make half a body look whole.
       if (attempt !== this.#attempt) throw new ProxyError("upstream_closed", "The attempt is over.");
@@ -96,9 +112,9 @@ class ReplayBody implements RequestBody {
   }
 
   forget(): void {
-    if (!this.canBeSentAgain) return;
-    this.canBeSentAgain = false;
-    this.#chunks.splice(0, this.#sent);
+    if (!this.#isKept) return;
+    this.#isKept = false;
+    if (this.#chunks.splice(0, this.#sent).length > 0) this.#isBegun = true;
     this.#budget.give(this.#takenBytes);
   }
 
@@ -111,7 +127,11 @@ class ReplayBody implements RequestBody {
   }
 
   #next(): Uint8Array | undefined {
-    if (!this.canBeSentAgain) return this.#chunks.shift();
+    if (!this.#isKept) {
+      const next = this.#chunks.shift();
+      if (next) this.#isBegun = true;
+      return next;
+    }
     const chunk = this.#chunks[this.#sent];
     if (chunk) this.#sent++;
     return chunk;
@@ -125,7 +145,7 @@ class ReplayBody implements RequestBody {
   }
 
   #keep(chunk: Uint8Array): void {
-    if (this.canBeSentAgain) {
+    if (this.#isKept) {
       if (this.#budget.take(chunk.length)) this.#takenBytes += chunk.length;
       else this.forget();
     }

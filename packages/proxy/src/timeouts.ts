@@ -16,12 +16,17 @@ export interface HealingTimeouts {
 
 export const healingTimeouts: HealingTimeouts = { renewMs: 5_000, openingMs: 2_000, errorBodyMs: 5_000 };
 
+/** What is left of the request's own time; negative when it has passed. */
+export function leftMs(transaction: Transaction, { timeout }: RoutePolicies): number {
+  return (timeout?.requestTimeoutMs ?? Infinity) - transaction.elapsedMs();
+}
+
 /** What is left of the request's own time. Throws ProxyError `request_timeout` when nothing is. */
-export function timeLeft(transaction: Transaction, { timeout }: RoutePolicies): Timeout | undefined {
-  if (timeout?.requestTimeoutMs === undefined) return undefined;
-  const { requestTimeoutMs } = timeout;
+export function timeLeft(transaction: Transaction, policies: RoutePolicies): Timeout | undefined {
+  const requestTimeoutMs = policies.timeout?.requestTimeoutMs;
+  if (requestTimeoutMs === undefined) return undefined;
   const error = new ProxyError("request_timeout", `The request was not answered within ${requestTimeoutMs} ms.`);
-  const ms = requestTimeoutMs - transaction.elapsedMs();
+  const ms = leftMs(transaction, policies);
   if (ms <= 0) throw error;
   return { ms, error };
 }

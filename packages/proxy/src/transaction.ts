@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { Call, Dialect, EditedBody, HeaderList, Usage } from "@keybearer/providers";
 import type { ProxyError } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
+import type { FrontendLimits } from "./limits.ts";
 import type { AttemptFacts, KeyFacts, RequestReason, RequestRecord } from "./observer.ts";
 import type { Target } from "./target.ts";
 
@@ -11,6 +12,7 @@ const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 export class Transaction {
   readonly exchange: Exchange;
   readonly bind: string;
+  readonly limits: FrontendLimits;
   readonly startedAt = Date.now();
   /** The client's headers; what a policy consumes is taken out. */
   readonly headers: HeaderList;
@@ -36,6 +38,8 @@ export class Transaction {
   configuredModel: string | undefined;
   key: KeyFacts | undefined;
   readonly attempts: AttemptFacts[] = [];
+  /** How often it was sent again because a provider had failed it; another key is another matter. */
+  retries = 0;
   usage: Usage | undefined;
   responseModel: string | undefined;
   /** The answer is an event stream. */
@@ -45,9 +49,10 @@ export class Transaction {
   error: ProxyError | undefined;
   #firstByteMs: number | undefined;
 
-  constructor(exchange: Exchange, bind: string, headers: HeaderList) {
+  constructor(exchange: Exchange, bind: string, limits: FrontendLimits, headers: HeaderList) {
     this.exchange = exchange;
     this.bind = bind;
+    this.limits = limits;
     this.headers = headers;
     const given = headers.get("x-request-id");
     this.requestId = given !== undefined && REQUEST_ID.test(given) ? given : randomUUID();
@@ -91,6 +96,7 @@ export class Transaction {
       responseBytes: exchange.sentBytes,
       key: this.key,
       attempts: this.attempts.length > 0 ? this.attempts : undefined,
+      retries: this.retries,
       caller: this.caller,
       llm:
         call && this.system !== undefined

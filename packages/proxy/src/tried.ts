@@ -22,6 +22,17 @@ export class Tried {
     return true;
   }
 
+  /** Its keys may be sent once more: the provider failed for another reason. */
+  forgive({ facts }: PlacedKeys): void {
+    this.#sent.get(facts?.name ?? "")?.pop();
+  }
+
+  /** All may. */
+  forgiveAll(): void {
+    this.names.length = 0;
+    this.#sent.clear();
+  }
+
   /** False: it was given up before, and its credential, which has no memory, gives it for ever. */
   giveUp({ facts }: PlacedKeys): boolean {
     const name = facts?.name ?? "";

@@ -3,7 +3,7 @@ import { createSecureContext } from "node:tls";
 import type { UpstreamTls } from "./definition.ts";
 
 /** The reason why not; undefined: it can. */
-export function secureContextError({ root, cert, key }: UpstreamTls): Error | undefined {
+export function secureContextError({ root, cert, key }: Pick<UpstreamTls, "root" | "cert" | "key">): Error | undefined {
   if ((cert === undefined) !== (key === undefined)) return new Error("a client certificate needs both cert and key");
   try {
     createSecureContext({ ...(root ? { ca: root } : {}), ...(cert ? { cert } : {}), ...(key ? { key } : {}) });

@@ -109,6 +109,34 @@ describe("a streamed answer", () => {
   });
 });
 
+describe("what comes at once", () => {
+  const sends = async (pieces: readonly Uint8Array[]) => {
+    const upstream = await startUpstream((response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      for (const piece of pieces) response.write(piece);
+      response.end();
+    });
+    return startProxy({ routes: () => [route({ backends: [ai({ hostOverride: upstream })] })] });
+  };
+
+  test("goes on as one piece", async () => {
+    const events = Array.from({ length: 20 }, (_, index) => Buffer.from(`data: {"choices":[${index}]}\n\n`));
+    const bed = await sends(events);
+    const client = await bed.connect();
+    client.request({ path: chatPath, body: chatBody(withUsage) });
+    await client.take("\r\n\r\n");
+    expect(Number.parseInt((await client.take("\r\n")) ?? "", 16)).toBe(Buffer.concat(events).length);
+    client.close();
+  });
+
+  test("goes on in order, whatever the sizes of its pieces", async () => {
+    const sizes = [1, 16_383, 1, 2, 16_384, 3, 70_000, 8_000, 9_000, 5];
+    const pieces = sizes.map((size, index) => Buffer.alloc(size, 97 + index));
+    const { body, complete } = await (await sends(pieces)).chat(withUsage);
+    expect([body.equals(Buffer.concat(pieces)), complete]).toEqual([true, true]);
+  });
+});
+
 test("a client that does not read stops the provider", async () => {
   const bed = await startProxy({ simulator: { events: 1_000_000 } });
   const client = await bed.connect();

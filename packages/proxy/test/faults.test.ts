@@ -168,6 +168,26 @@ describe("an answer that breaks off", () => {
     await streamEndsWithError(broken, false);
   });
 
+  test.each(cut)("and is a stream of the Responses API ends with its event: it %s", async (_, fault, code) => {
+    const bed = await startWith();
+    bed.upstream.fault({ ...fault, afterEvents: 6 } as Fault);
+    const body = JSON.stringify({ ...stream, model: "gpt-4o-mini", input: "hello" });
+    const answer = await bed.send({ path: "/v1/responses", body });
+    expect(answer).toMatchObject({ status: 200, complete: false });
+    const events: [string | undefined, string][] = [];
+    createParser({ onEvent: ({ event, data }) => void events.push([event, data]) }).feed(answer.body.toString());
+    const [name, data] = events.at(-1) ?? [];
+    expect(name).toBe("error");
+    expect(JSON.parse(data ?? "")).toMatchObject({
+      type: "error",
+      code,
+      message: expect.stringContaining("request id"),
+      error: { code },
+    });
+    expect(answer.body.toString()).not.toContain("response.completed");
+    await serves(bed);
+  });
+
   test("and only has a head is an error, if it is JSON", () =>
     isAnswered({ kind: "reset-after-head" }, 502, "upstream_closed"));
 
@@ -266,13 +286,4 @@ test.each<Fault>([
   expect(await bed.chat()).toMatchObject({ status: 200, complete: true });
   await serves(bed);
   expect((await bed.chat()).body.toString()).toMatch(/^\{.*\}$/s);
-});
-
-test("a body that takes the client longer than requestTimeout is 504, and nothing leaves", async () => {
-  const bed = await startWith({ timeout: { requestTimeoutMs: SOON_MS } });
-  const client = await bed.connect();
-  client.send(`POST ${chatPath} HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{`);
-  const answer = await client.response();
-  expect([answer.status, errorOf(answer)["code"]]).toEqual([504, "request_timeout"]);
-  expect(bed.upstream.connections.opened).toBe(0);
 });

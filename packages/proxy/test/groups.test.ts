@@ -1,3 +1,4 @@
+import type { RoutePolicies } from "@keybearer/proxy";
 import { assignSlots, createEndpoints, createKeyState, openKeyState } from "@keybearer/keyring";
 import { systemClock, type Credential } from "@keybearer/secrets";
 import { startSimulator, type Fault, type Simulator, type SimulatorOptions } from "@keybearer/simulator";
@@ -19,7 +20,11 @@ interface Member {
 const stream = { stream: true };
 
 /** Members `a`, `b` and so on, in the groups as they are given. */
-async function startGroups(...groups: readonly (readonly Member[])[]) {
+function startGroups(...groups: readonly (readonly Member[])[]) {
+  return startGroupsWith({}, ...groups);
+}
+
+async function startGroupsWith(policies: Partial<RoutePolicies>, ...groups: readonly (readonly Member[])[]) {
   const members = groups.flat();
   const names = members.map((_, index) => "abcdef".charAt(index));
   const providers: Simulator[] = [];
@@ -46,7 +51,7 @@ async function startGroups(...groups: readonly (readonly Member[])[]) {
   const endpoints = createEndpoints({ tiers, state, clock: systemClock, random: () => 0.5 });
   const bed = await startProxy({
     credentials: Object.fromEntries(names.map((name, at): [string, Credential] => [`ring-${name}`, rings[at]!.ring])),
-    routes: () => [route({ backends: [{ kind: "groups", id: "these", weight: 1, groups: definitions }] })],
+    routes: () => [route({ policies, backends: [{ kind: "groups", id: "these", weight: 1, groups: definitions }] })],
     endpoints: (id) => (id === "these" ? endpoints : undefined),
   });
   /** `ab`: one request at a, then one at b. */
@@ -121,6 +126,37 @@ describe("of groups of backends", () => {
     const answer = await bed.chat(stream);
     expect(answer.status !== 200 || !answer.complete || answer.body.includes("error")).toBe(true);
     expect(asked()).toBe("a");
+  });
+
+  describe("with a retry policy", () => {
+    const retry = (attempts: number) => ({ retry: { attempts, backoffMs: 0, codes: [500, 503] } });
+
+    test.each<Fault>([{ kind: "status", status: 500 }, { kind: "reset-before-head" }, { kind: "garbage" }])(
+      "the next attempt takes another, even if the first may have begun: %j",
+      async (fault) => {
+        const { bed, providers, asked } = await startGroupsWith(retry(1), [{}], [{}]);
+        providers[0]!.fault(fault);
+        expect(await bed.chat(stream)).toMatchObject({ status: 200, complete: true });
+        expect(asked()).toBe("ab");
+        expect(providers[1]!.requests[0]!.headers["x-retry-attempt"]).toBe("1");
+        expect(await bed.nextRecord()).toMatchObject({ backend: "b", retries: 1, attempts: [{ key: "key-a" }] });
+      },
+    );
+
+    test("where there is no other, the same are asked again", async () => {
+      const { bed, providers, asked } = await startGroupsWith(retry(2), [{}], [{}]);
+      for (const provider of providers) provider.fault({ kind: "status", status: 500 });
+      expect((await bed.chat()).status).toBe(200);
+      expect(asked()).toBe("aba");
+    });
+
+    test("what needs no policy is no retry, and all may be asked once more when each has turned it away", async () => {
+      const { bed, providers, asked } = await startGroupsWith(retry(1), [{}], [{}]);
+      for (const provider of providers) provider.fault({ kind: "status", status: 503 });
+      expect((await bed.chat()).status).toBe(200);
+      expect(asked()).toBe("aba");
+      expect(await bed.nextRecord()).toMatchObject({ retries: 1, attempts: [{ key: "key-a" }, { key: "key-b" }] });
+    });
   });
 
   test("each gets the body with its own model", async () => {

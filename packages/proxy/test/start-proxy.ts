@@ -34,6 +34,7 @@ export interface BedOptions {
   /** By default one route to the simulator with the key `KEY`. */
   readonly routes?: (upstream: Simulator) => readonly RouteDefinition[];
   readonly listeners?: GatewayDefinition["binds"][number]["listeners"];
+  readonly frontend?: GatewayDefinition["frontend"];
   /** Beside `key` and `caller`. */
   readonly credentials?: Readonly<Record<string, Credential>>;
   /** By the id of backends in groups. */
@@ -53,7 +54,11 @@ export interface TestBed {
   readonly outcomes: readonly Outcome[];
   /** Faults inside the gateway. A test that expects some takes them out; what is left at the end fails it. */
   readonly faults: unknown[];
+  /** Names of the limits that have bitten. */
+  readonly limits: readonly string[];
   readonly openConnections: () => number;
+  /** Serves what comes from now on within other limits. */
+  limit(frontend: NonNullable<GatewayDefinition["frontend"]>): void;
   /** Records in the order in which they come, each once. */
   nextRecord(): Promise<RequestRecord>;
   send(options: SendOptions): Promise<RawResponse>;
@@ -80,20 +85,21 @@ export async function startProxy(options: BedOptions = {}): Promise<TestBed> {
   onTestFinished(() => upstream.close());
   const upstreams = createUpstreams(options.dispatcher);
   onTestFinished(() => upstreams.close());
-  const { observer, faults, nextRecord, openConnections } = recorder();
+  const { observer, faults, limits, nextRecord, openConnections } = recorder();
   const ledger = leaseLedger();
   const routes = options.routes?.(upstream) ?? [route({ backends: [ai({ hostOverride: upstream.host })] })];
   const bind = { name: "bind/0", port: 0, listeners: options.listeners ?? [{ name: "listener", routes }] };
-  const snapshot = compileSnapshot(
-    { binds: [bind] },
-    {
-      providers: [openAI],
-      credential: ledger.watch(options.credentials),
-      upstreams,
-      ...(options.endpoints && { endpoints: options.endpoints }),
-    },
-  );
-  const proxy = createProxy({ observer, snapshot, ...proxyOptions(options) });
+  const compile = (frontend: GatewayDefinition["frontend"]) =>
+    compileSnapshot(
+      { binds: [bind], frontend },
+      {
+        providers: [openAI],
+        credential: ledger.watch(options.credentials),
+        upstreams,
+        ...(options.endpoints && { endpoints: options.endpoints }),
+      },
+    );
+  const proxy = createProxy({ observer, snapshot: compile(options.frontend), ...proxyOptions(options) });
   const { port } = await proxy.listen({ ...bind, address: "127.0.0.1" });
   onTestFinished(async () => {
     await proxy.close(0);
@@ -107,7 +113,9 @@ export async function startProxy(options: BedOptions = {}): Promise<TestBed> {
     origin: `http://127.0.0.1:${port}`,
     outcomes: ledger.outcomes,
     faults,
+    limits,
     openConnections,
+    limit: (frontend) => proxy.swap(compile(frontend)),
     nextRecord,
     send: (request) => send(port, request),
     async connect() {
@@ -129,6 +137,7 @@ function proxyOptions({ random, replayBudgetBytes, healingTimeouts }: BedOptions
 
 function recorder() {
   const faults: unknown[] = [];
+  const limits: string[] = [];
   const records: RequestRecord[] = [];
   const waits: ((record: RequestRecord) => void)[] = [];
   let open = 0;
@@ -140,6 +149,8 @@ function recorder() {
     },
     connectionOpened: () => void open++,
     connectionClosed: () => void open--,
+    handshakeFailed: () => undefined,
+    limited: (limit) => void limits.push(limit),
     debug: () => undefined,
     debugEnabled: true,
     fault: (error) => void faults.push(error),
@@ -148,7 +159,7 @@ function recorder() {
     const record = records.shift();
     return record ? Promise.resolve(record) : new Promise((resolve) => void waits.push(resolve));
   };
-  return { observer, faults, nextRecord, openConnections: () => open };
+  return { observer, faults, limits, nextRecord, openConnections: () => open };
 }
 
 /** Every lease that is taken must be given back, once. */

@@ -47,6 +47,7 @@ const CACHED_TOKENS = named("gen_ai.usage.cache_read.input_tokens");
 const OUTPUT_TOKENS = named("gen_ai.usage.output_tokens");
 const REASONING_TOKENS = named("gen_ai.usage.reasoning_tokens");
 const FIRST_TOKEN = named("agw.ai.time_to_first_token");
+const RETRY_ATTEMPT = named("retry.attempt");
 const ERROR = named("error");
 const REASON = named("reason");
 const REQUEST_ID = named("request.id");
@@ -81,6 +82,8 @@ function writeFields(record: RequestRecord, line: Line): void {
     line.number(REASONING_TOKENS, llm.reasoningTokens);
     line.number(FIRST_TOKEN, seconds(llm.timeToFirstByteMs));
   }
+  // As agentgateway has it: nothing where there was none.
+  line.number(RETRY_ATTEMPT, record.retries || undefined);
   line.text(ERROR, record.error);
   line.text(REASON, record.reason);
   line.text(REQUEST_ID, record.requestId);

@@ -42,6 +42,16 @@ test("a request is counted with agentgateway's labels and the key's name", () =>
   expect(text).toContain(`agentgateway_request_duration_seconds_bucket{${labels},le="0.25"} 2\n`);
 });
 
+test("retries are counted where there were any, however the request ended", () => {
+  const { registry, metrics, values } = measured();
+  metrics.record(record({ retries: 0 }));
+  expect(values("retries_total", "status")).toEqual([]);
+  metrics.record(record({ retries: 2 }));
+  metrics.record(record({ retries: 1, status: 503, reason: "UpstreamFailure" }));
+  expect(values("retries_total", "status")).toEqual(["200", "503"]);
+  expect(registry.expose()).toMatch(/^agentgateway_retries_total\{.*status="200".*\} 2$/m);
+});
+
 test("tokens, duration and time to the first token are counted by model", () => {
   const { registry, metrics } = measured();
   metrics.record(record({ llm: llm("gpt-4o", { responseModel: "gpt-4o-2024" }) }));
@@ -96,6 +106,21 @@ test("connections are counted as they come and go", () => {
   metrics.connectionClosed("bind/3000");
   expect(registry.expose()).toContain('agentgateway_downstream_connections_total{bind="bind/3000"} 3\n');
   expect(registry.expose()).toContain('agentgateway_downstream_connections{bind="bind/3000"} 2\n');
+});
+
+test("handshakes that fail are counted", () => {
+  const { registry, metrics } = measured();
+  for (let turn = 0; turn < 2; turn++) metrics.handshakeFailed("bind/8443");
+  expect(registry.expose()).toContain('keybearer_tls_handshake_failures_total{bind="bind/8443"} 2\n');
+});
+
+test("limits that bite and connections to providers are counted", () => {
+  const { registry, metrics } = measured();
+  for (let turn = 0; turn < 2; turn++) metrics.limited("upstream_queue_full");
+  for (let turn = 0; turn < 3; turn++) metrics.upstreamConnectionOpened("api.openai.com:443");
+  metrics.upstreamConnectionClosed("api.openai.com:443");
+  expect(registry.expose()).toContain('keybearer_limits_total{limit="upstream_queue_full"} 2\n');
+  expect(registry.expose()).toContain('keybearer_upstream_connections{endpoint="api.openai.com:443"} 2\n');
 });
 
 test("the process says its version and whether its config is the newest", () => {

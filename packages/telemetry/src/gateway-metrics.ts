@@ -9,6 +9,12 @@ export interface RequestMetrics {
   record(record: RequestRecord): void;
   connectionOpened(bind: string): void;
   connectionClosed(bind: string): void;
+  handshakeFailed(bind: string): void;
+  /** A limit has bitten; `limit` is its name. */
+  limited(limit: string): void;
+  /** `endpoint` is `host:port`. */
+  upstreamConnectionOpened(endpoint: string): void;
+  upstreamConnectionClosed(endpoint: string): void;
 }
 
 export interface ProcessMetrics {
@@ -53,16 +59,22 @@ export function createRequestMetrics(registry: Registry): RequestMetrics {
   const genAiHandles = cached(genAiMetrics(registry));
   const modelName = boundedModels();
   const connections = connectionMetrics(registry);
+  const handshakes = handshakeMetric(registry);
+  const upstreamConnections = upstreamConnectionMetric(registry);
+  const limits = limitMetric(registry);
   const attempts = attemptMetric(registry);
+  const retries = retryMetric(registry);
   const cachedInputTokens = cachedTokensMetric(registry);
 
   return {
     record(record) {
-      const http = httpHandles(httpValues(record));
+      const labels = httpValues(record);
+      const http = httpHandles(labels);
       http.requests.add();
       http.seconds.observe(record.durationMs / 1000);
       http.responseBytes.add(record.responseBytes);
       countAttempts(record, attempts);
+      if (record.retries) retries(labels).add(record.retries);
       const { llm } = record;
       if (llm === undefined) return;
       const genAi = genAiHandles(genAiValues(record, llm, modelName));
@@ -79,6 +91,10 @@ export function createRequestMetrics(registry: Registry): RequestMetrics {
       open.add(1);
     },
     connectionClosed: (bind) => connections(bind).open.add(-1),
+    handshakeFailed: (bind) => handshakes([bind]).add(),
+    limited: (limit) => limits([limit]).add(),
+    upstreamConnectionOpened: (endpoint) => upstreamConnections([endpoint]).add(1),
+    upstreamConnectionClosed: (endpoint) => upstreamConnections([endpoint]).add(-1),
   };
 }
 
@@ -105,6 +121,15 @@ function attemptMetric(registry: Registry): (values: readonly string[]) => Count
     name: "keybearer_key_attempts_total",
     help: "Answers of providers to a key, those that another key or version healed included.",
     labels: ["key", "status"],
+  });
+  return cached((values) => metric.labels(...values));
+}
+
+function retryMetric(registry: Registry): (values: readonly string[]) => Counter {
+  const metric = registry.counter({
+    name: "agentgateway_retries_total",
+    help: "How often requests were sent again because a provider had failed them.",
+    labels: HTTP_LABELS,
   });
   return cached((values) => metric.labels(...values));
 }
@@ -190,6 +215,33 @@ function connectionMetrics(registry: Registry): (bind: string) => { readonly ope
   });
   const handles = cached(([bind = UNKNOWN]) => ({ opened: opened.labels(bind), open: open.labels(bind) }));
   return (bind) => handles([bind]);
+}
+
+function handshakeMetric(registry: Registry): (values: readonly string[]) => Counter {
+  const metric = registry.counter({
+    name: "keybearer_tls_handshake_failures_total",
+    help: "Clients that did not come through the TLS handshake.",
+    labels: ["bind"],
+  });
+  return cached((values) => metric.labels(...values));
+}
+
+function upstreamConnectionMetric(registry: Registry): (values: readonly string[]) => Gauge {
+  const metric = registry.gauge({
+    name: "keybearer_upstream_connections",
+    help: "Connections to providers that are open now.",
+    labels: ["endpoint"],
+  });
+  return cached((values) => metric.labels(...values));
+}
+
+function limitMetric(registry: Registry): (values: readonly string[]) => Counter {
+  const metric = registry.counter({
+    name: "keybearer_limits_total",
+    help: "How often a limit has bitten.",
+    labels: ["limit"],
+  });
+  return cached((values) => metric.labels(...values));
 }
 
 /** The handles of the same label values are made once. */

@@ -30,6 +30,8 @@ export interface RequestRecord {
   readonly responseBytes: number;
   readonly key: KeyFacts | undefined;
   readonly attempts?: readonly AttemptFacts[] | undefined;
+  /** How often it was sent again because a provider had failed it. */
+  readonly retries?: number | undefined;
   readonly llm: LlmFacts | undefined;
   /** Metadata of the client key that was accepted. */
   readonly caller: Readonly<Record<string, unknown>> | undefined;
@@ -42,7 +44,7 @@ export interface KeyFacts {
   readonly fingerprint: string;
 }
 
-/** An attempt that the provider refused. */
+/** An attempt that the provider refused, or that failed and was followed by another. */
 export interface AttemptFacts {
   readonly key: string;
   readonly outcome: string;

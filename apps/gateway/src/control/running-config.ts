@@ -3,7 +3,8 @@ import type { BindDefinition } from "@keybearer/proxy";
 import { GatewayError } from "../errors.ts";
 import type { Loaded } from "../load/load.ts";
 import { bindIdentity } from "../plane/bind-identity.ts";
-import type { FromPlane, PrepareMessage, StartMessage, ToPlane } from "../plane/messages.ts";
+import type { LoadedPem } from "../load/tls-files.ts";
+import type { CertificateRecord, FromPlane, PrepareMessage, StartMessage, ToPlane } from "../plane/messages.ts";
 import type { Fleet } from "./fleet.ts";
 import { renewKey, watchKey, type KeyTable } from "./key-table.ts";
 import { findPorts } from "./ports.ts";
@@ -16,11 +17,15 @@ interface Generation {
   unfollow: () => void;
 }
 
+type Parts = Pick<StartMessage, "epoch" | "definition" | "credentials" | "endpoints" | "certificates">;
+
 export interface RunningConfigOptions {
   readonly keys: KeyTable;
   /** Whether several threads listen on each port, or one. */
   readonly threads: "one" | "several";
-  readonly tell: (message: Extract<ToPlane, { type: "key" }>) => void;
+  readonly tell: (message: Extract<ToPlane, { type: "key" | "certificate" }>) => void;
+  /** A backend has another certificate: its connections have to be made anew, and the config be loaded again for that. */
+  readonly outdated: () => void;
 }
 
 export class RunningConfig {
@@ -56,7 +61,7 @@ export class RunningConfig {
     this.#isListening = true;
   }
 
-  startParts(): Pick<StartMessage, "epoch" | "epochs" | "definition" | "credentials" | "endpoints" | "ports"> {
+  startParts(): Parts & Pick<StartMessage, "epochs" | "ports"> {
     const { epoch, loaded } = this.#current;
     // A thread that replaces another must get the port that the first was given.
     return { ...this.#parts(epoch, loaded), epochs: this.#epochs, ports: this.#ports };
@@ -118,11 +123,12 @@ export class RunningConfig {
     }
   }
 
-  #parts(epoch: number, loaded: Loaded): Pick<StartMessage, "epoch" | "definition" | "credentials" | "endpoints"> {
+  #parts(epoch: number, loaded: Loaded): Parts {
     const others = [...this.#generations].map((generation) => generation.loaded).filter((other) => other !== loaded);
     const { keys } = this.#options;
     const credentials = keys.records(loaded, others);
-    return { epoch, definition: loaded.definition, credentials, endpoints: keys.endpoints(loaded) };
+    const certificates = listenerPems(loaded).map(certificateRecord);
+    return { epoch, definition: loaded.definition, credentials, endpoints: keys.endpoints(loaded), certificates };
   }
 
   #follow(loaded: Loaded): Generation {
@@ -130,10 +136,19 @@ export class RunningConfig {
     const stops = loaded.keys.map((key) =>
       watchKey(key, (update) => this.#options.tell({ type: "key", epoch, ...update })),
     );
+    stops.push(...loaded.pems.map((pem) => this.#followPem(pem)));
     const unfollow = (): void => stops.forEach((stop) => stop());
     const generation = { epoch, loaded, unfollow };
     this.#generations.add(generation);
     return generation;
+  }
+
+  #followPem(pem: LoadedPem): () => void {
+    const { tell, outdated } = this.#options;
+    return pem.files.subscribe(() => {
+      if (pem.use === "backend") outdated();
+      else tell({ type: "certificate", ...certificateRecord(pem) });
+    });
   }
 
   async #release(generation: Generation): Promise<void> {
@@ -153,6 +168,15 @@ export class RunningConfig {
       missing.filter(({ port }) => !own.has(port) && (port !== 0 || this.#options.threads === "several")),
     );
   }
+}
+
+function listenerPems({ pems }: Loaded): LoadedPem[] {
+  return pems.filter(({ use }) => use === "listener");
+}
+
+function certificateRecord({ id, files }: LoadedPem): CertificateRecord {
+  const { cert = "", key = "", root } = files.current;
+  return { id, material: { cert, key, root } };
 }
 
 function portsOf(binds: readonly BindDefinition[], ports: Readonly<Record<string, number>>): Record<string, number> {

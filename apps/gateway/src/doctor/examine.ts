@@ -1,6 +1,7 @@
 /** Everything wrong or risky with a config and its keys. */
 import type { ConfigText } from "../config-text.ts";
 import type { Loaded } from "../load/load.ts";
+import { certificateFindings } from "./certificates.ts";
 import { doorFindings } from "./doors.ts";
 import { fileFindings } from "./files.ts";
 import { fromError, type DoctorReport, type Finding } from "./finding.ts";
@@ -33,6 +34,7 @@ export async function examine(text: ConfigText, loaded: Loaded, around: Surround
       directories: [text.directory, around.workingDirectory],
       platform: around.platform,
     })),
+    ...(await certificateFindings(loaded, around)),
     ...nodeFindings(around.nodeVersion),
     ...(around.online ? await providerFindings(loaded, text.name, around.now) : []),
   ];

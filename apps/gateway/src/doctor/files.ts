@@ -116,8 +116,11 @@ async function mountedAlone({ path, place }: NamedFile, mounts: string): Promise
   ];
 }
 
-/** The places where sources of the word `file` look, each file once. */
-async function keyFilesOf({ credentials, placeOf }: Loaded, directories: readonly string[]): Promise<NamedFile[]> {
+/** The places where sources of the word `file` look, and private keys of certificates; each file once. */
+async function keyFilesOf(
+  { credentials, pems, placeOf }: Loaded,
+  directories: readonly string[],
+): Promise<NamedFile[]> {
   const members = credentials.flatMap((each) => (each.kind === "keyring" ? each.keys : []));
   const references = members.flatMap(({ reference, previous }): KeyReference[] => [
     reference,
@@ -128,6 +131,10 @@ async function keyFilesOf({ credentials, placeOf }: Loaded, directories: readonl
     if (source !== "file" || typeof ref !== "string") continue;
     const found = await firstThere(directories.map((directory) => resolve(directory, ref)));
     if (found !== undefined && !files.has(found)) files.set(found, { path: found, place: placeOf(path) });
+  }
+  for (const { files: pem, path } of pems) {
+    const { key } = pem.paths;
+    if (key !== undefined && !files.has(key)) files.set(key, { path: key, place: placeOf([...path, "key"]) });
   }
   return [...files.values()];
 }

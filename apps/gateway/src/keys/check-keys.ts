@@ -39,7 +39,7 @@ export interface KeysCheckOptions {
   readonly config: string;
   readonly now: () => number;
   readonly limitMs?: number;
-  /** undici's Pool by default. */
+  /** A pool of connections by default. */
   readonly dispatcher?: DispatcherFactory;
 }
 

@@ -16,7 +16,8 @@ import { ADMIN_TOKEN, adminPortErrors, adminTokenRequest } from "./admin-port.ts
 import type { CredentialRequest, KeyRequest } from "./credential-table.ts";
 import { loadModules, type LoadedModules } from "./modules.ts";
 import { openKeys, type OpenedKeys } from "./open-keys.ts";
-import { readTlsFiles } from "./tls-files.ts";
+import type { PemFiles } from "./pem-files.ts";
+import { openTlsFiles, type LoadedPem } from "./tls-files.ts";
 import { translate } from "./translate.ts";
 import { whyUnread, type ReadingRules } from "./unread.ts";
 
@@ -40,8 +41,12 @@ export interface LoadOptions {
   readonly report: (error: unknown) => void;
   /** Hears of what is worth knowing and comes after the load: a key that has grown old. */
   readonly notice?: (text: string) => void;
+  /** Hears of certificates that were replaced. */
+  readonly renewed?: (text: string) => void;
   /** Keys that the config before this one holds open. A pool of its own by default. */
   readonly pool?: HandlePool<Key>;
+  /** Certificates that the config before this one holds open. A pool of its own by default. */
+  readonly pems?: HandlePool<PemFiles>;
   /** The settings of the start, some of which no reload changes. */
   readonly started?: Settings | undefined;
   /** What `secretSources` brought in before; none by default. */
@@ -73,13 +78,15 @@ export interface Loaded {
   /** What the definition's credential ids stand for. */
   readonly credentials: readonly CredentialRequest[];
   readonly notices: readonly string[];
+  /** Certificates and their keys. */
+  readonly pems: readonly LoadedPem[];
   /** What is wrong, but for keys that could not be read; of a tolerant load. */
   readonly errors: readonly ConfigError[];
   /** What the admin port asks for; undefined: nothing, or it was not to be read. */
   readonly adminToken: Key | undefined;
   /** `config.yaml:13:16`. */
   readonly placeOf: (path: Path) => string;
-  /** Lets go of the keys. */
+  /** Lets go of keys and certificates. */
   close(): Promise<void>;
 }
 
@@ -100,7 +107,14 @@ export async function loadConfig(text: ConfigText, options: LoadOptions): Promis
   const { config, source } = parseConfig(text.bytes, { ...reading, sources, providers, unloadedSources });
   const settings = applyEnvironment(config.config, (name) => options.settingsEnv[name]);
   const directories = [text.directory, options.workingDirectory];
-  const translation = translate(config, source, await readTlsFiles(config, source, directories));
+  const tlsFiles = await openTlsFiles(config, {
+    source,
+    directories,
+    pool: options.pems ?? new HandlePool<PemFiles>(options.report),
+    report: options.report,
+    renewed: options.renewed ?? (() => undefined),
+  });
+  const translation = translate(config, source, tlsFiles);
   const { credentials, definition } = translation;
   const all = credentials.flatMap((credential) => (credential.kind === "keyring" ? credential.keys : []));
   const unread = new Map(all.map(({ id, reference }) => [id, whyUnread(reference, { runSources, online })]));
@@ -126,7 +140,7 @@ export async function loadConfig(text: ConfigText, options: LoadOptions): Promis
     providerOf: providersIn(definition, credentials),
   });
   const close = async (): Promise<void> => {
-    await Promise.all([...opened.leases.values()].map((lease) => lease.release()));
+    await Promise.all([tlsFiles.close(), ...[...opened.leases.values()].map((lease) => lease.release())]);
   };
   const found = [...translation.errors, ...adminPortErrors(settings, source)];
   const errors = [...found, ...opened.failures.values()];
@@ -143,6 +157,7 @@ export async function loadConfig(text: ConfigText, options: LoadOptions): Promis
     definition,
     credentials,
     keys: loadedKeys(credentials, opened, unread, placeOf),
+    pems: tlsFiles.opened,
     notices: [...opened.notices, ...translation.notices],
     errors: found.toSorted(byPlace),
     adminToken: opened.leases.get(ADMIN_TOKEN)?.handle,

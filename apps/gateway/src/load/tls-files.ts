@@ -1,7 +1,4 @@
-/** The PEM files that `backendTLS` names, read at load. */
-import { X509Certificate } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
+/** The PEM files that a config names, of its listeners and of `backendTLS`: opened, and held open over a reload. */
 import type {
   AiProvider,
   Backend,
@@ -10,76 +7,112 @@ import type {
   Config,
   ConfigError,
   ConfigSource,
+  ListenerTls,
+  Path,
 } from "@keybearer/config";
-import { secureContextError, type UpstreamTls } from "@keybearer/proxy";
-import { inWords, systemCode } from "../errors.ts";
+import { listenerTlsError, secureContextError, type ListenerDefinition, type UpstreamTls } from "@keybearer/proxy";
+import type { HandleLease, HandlePool } from "@keybearer/secrets";
+import { PemError, PemFiles, pemNames, present, type Pem, type PemFilesOptions, type PemName } from "./pem-files.ts";
+
+/** Files that were opened, and what for. */
+export interface LoadedPem {
+  /** Where they stand: whoever names the same files has the same. */
+  readonly id: string;
+  readonly files: PemFiles;
+  readonly use: "listener" | "backend";
+  /** Where the config names them: the map, and each file in it. */
+  readonly path: Path;
+}
 
 export interface TlsFiles {
   readonly errors: readonly ConfigError[];
-  /** Of a policy whose files were read; without those that could not be. */
-  read(tls: BackendTls): UpstreamTls;
+  readonly opened: readonly LoadedPem[];
+  /** Of a policy whose files were read; of those that could not be, nothing. */
+  backend(tls: BackendTls): UpstreamTls;
+  listener(tls: ListenerTls): NonNullable<ListenerDefinition["tls"]>;
+  close(): Promise<void>;
 }
 
-/** Reads them all, once each. Relative paths are looked up in `directories`, in order. */
-export async function readTlsFiles(
-  config: Config,
-  source: ConfigSource,
-  directories: readonly string[],
-): Promise<TlsFiles> {
+export interface TlsFilesOptions extends Pick<PemFilesOptions, "directories"> {
+  readonly source: ConfigSource;
+  /** Files that an earlier config named too stay open, and what they last held that was good is kept. */
+  readonly pool: HandlePool<PemFiles>;
+  readonly report: (error: Error) => void;
+  readonly renewed: (text: string) => void;
+}
+
+interface Request {
+  readonly use: LoadedPem["use"];
+  readonly tls: BackendTls | ListenerTls;
+  readonly files: Pem;
+  readonly check: (pem: Pem) => Error | undefined;
+}
+
+/** All of them, each once. */
+export async function openTlsFiles(config: Config, options: TlsFilesOptions): Promise<TlsFiles> {
   const errors: ConfigError[] = [];
-  const read = new Map<BackendTls, UpstreamTls>();
-  for (const tls of policiesIn(config).flatMap(({ backendTLS }) => backendTLS ?? [])) {
-    const { texts, failures } = await readTexts(tls, directories);
-    const { path, hostname, insecure, insecureHost } = tls;
-    const material: UpstreamTls = { ...texts, hostname, insecure, insecureHost };
-    errors.push(...failures.map((failure) => source.error([...path, failure.name], failure)));
-    const rootError = texts.root === undefined ? undefined : certificateError(texts.root);
-    if (rootError) errors.push(source.error([...path, "root"], invalid(rootError)));
-    // Without one of its files, what it says of the others would be misleading.
-    const error = failures.length === 0 && !rootError ? secureContextError(material) : undefined;
-    if (error) errors.push(source.error(path, invalid(error)));
-    read.set(tls, material);
-  }
-  return { errors, read: (tls) => read.get(tls) ?? { insecure: false, insecureHost: false } };
-}
-
-/** Node passes over what is no certificate without a word, and then trusts nobody. */
-function certificateError(pem: string): Error | undefined {
-  const certificates = pem.match(/-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g);
-  if (!certificates) return new Error("there is no certificate in this file");
-  try {
-    for (const certificate of certificates) void new X509Certificate(certificate);
-    return undefined;
-  } catch (cause) {
-    return new Error("this file holds a certificate that cannot be read", { cause });
-  }
-}
-
-function invalid(cause: Error) {
-  const fix = "root and cert are certificates in PEM form, key is the private key of cert, without a passphrase";
-  return { code: "TLS_FILE_INVALID", message: cause.message, fix, cause };
-}
-
-async function readTexts(tls: BackendTls, directories: readonly string[]) {
-  const texts: { cert?: string; key?: string; root?: string } = {};
-  const failures = [];
-  for (const name of ["cert", "key", "root"] as const) {
-    const file = tls[name];
-    if (file === undefined) continue;
+  const leases: HandleLease<PemFiles>[] = [];
+  const opened = new Map<Request["tls"], LoadedPem>();
+  for (const request of requestsIn(config)) {
+    const { use, tls } = request;
     try {
-      texts[name] = await readFirst(file, directories);
-    } catch (cause) {
-      const places = [...new Set(directories.map((directory) => resolve(directory, file)))];
-      failures.push({
-        name,
-        code: "TLS_FILE_UNREADABLE",
-        message: `cannot read ${file}: ${inWords(cause)}`,
-        found: systemCode(cause) === "ENOENT" ? `nothing at ${places.join(" or ")}` : undefined,
-        cause,
-      });
+      const lease = await acquire(request, options);
+      leases.push(lease);
+      const id = present(lease.handle.paths).map(([name, path]) => `${name} ${path}`);
+      opened.set(tls, { id: id.join(", "), files: lease.handle, use, path: tls.path });
+    } catch (error) {
+      errors.push(...placed(error, tls.path, options.source));
     }
   }
-  return { texts, failures };
+  return {
+    errors,
+    opened: [...opened.values()],
+    backend(tls) {
+      const { hostname, insecure, insecureHost } = tls;
+      return { ...opened.get(tls)?.files.current, hostname, insecure, insecureHost };
+    },
+    listener(tls) {
+      const { root, minVersion, maxVersion, ciphers } = tls;
+      const id = opened.get(tls)?.id ?? "";
+      return { id, clientCertificates: root !== undefined, minVersion, maxVersion, ciphers };
+    },
+    close: async () => void (await Promise.all(leases.map((lease) => lease.release()))),
+  };
+}
+
+function acquire({ use, files, check }: Request, { directories, pool, report, renewed }: TlsFilesOptions) {
+  const identity = JSON.stringify([use, pemNames.map((name) => files[name] ?? null), directories]);
+  return pool.acquire(identity, () => PemFiles.open({ files, directories, check, report, renewed }));
+}
+
+function requestsIn(config: Config): Request[] {
+  const listeners = config.binds.flatMap((bind) => bind.listeners.flatMap(({ tls }) => tls ?? []));
+  const backends = policiesIn(config).flatMap(({ backendTLS }) => backendTLS ?? []);
+  return [
+    ...listeners.map((tls): Request => ({ use: "listener", tls, files: filesOf(tls), check: listenerError(tls) })),
+    ...backends.map((tls): Request => ({ use: "backend", tls, files: filesOf(tls), check: secureContextError })),
+  ];
+}
+
+function listenerError({ root, minVersion, maxVersion, ciphers }: ListenerTls): Request["check"] {
+  const more = { clientCertificates: root !== undefined, minVersion, maxVersion, ciphers };
+  return ({ cert = "", key = "", root }) => listenerTlsError({ cert, key, root }, more);
+}
+
+function filesOf(tls: Pick<BackendTls, PemName>): Pem {
+  return Object.fromEntries(pemNames.flatMap((name) => (tls[name] === undefined ? [] : [[name, tls[name]]])));
+}
+
+function placed(error: unknown, path: Path, source: ConfigSource): ConfigError[] {
+  const all: readonly unknown[] = error instanceof AggregateError ? (error.errors as unknown[]) : [error];
+  return all.map((each) => {
+    if (!(each instanceof PemError)) throw each;
+    const { kind, file, message, found, cause } = each;
+    const at = file === undefined ? path : [...path, file];
+    if (kind === "unreadable") return source.error(at, { code: "TLS_FILE_UNREADABLE", message, found, cause });
+    const fix = "root and cert are certificates in PEM form, key is the private key of cert, without a passphrase";
+    return source.error(at, { code: "TLS_FILE_INVALID", message, fix, cause });
+  });
 }
 
 function policiesIn({ binds }: Config): BackendPolicies[] {
@@ -93,17 +126,4 @@ function policiesIn({ binds }: Config): BackendPolicies[] {
 function providersIn(backend: Backend): readonly AiProvider[] {
   if ("groups" in backend) return backend.groups.flat();
   return "ai" in backend ? [backend.ai] : [];
-}
-
-async function readFirst(file: string, directories: readonly string[]): Promise<string> {
-  let missing: unknown;
-  for (const directory of directories) {
-    try {
-      return await readFile(resolve(directory, file), "utf8");
-    } catch (error) {
-      if (systemCode(error) !== "ENOENT") throw error;
-      missing = error;
-    }
-  }
-  throw missing;
 }

@@ -75,7 +75,7 @@ function commonOf(
   const response = innermost(inner, "responseHeaderModifier");
   return {
     weight,
-    tls: tls && tlsFiles.read(tls),
+    tls: tls && tlsFiles.backend(tls),
     requestHeaders: request ? [request] : [],
     responseHeaders: response ? [response] : [],
     credential: auth && credentials.define(auth, name),

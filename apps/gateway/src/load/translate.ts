@@ -8,6 +8,7 @@ import type {
   RoutePolicies,
 } from "@keybearer/proxy";
 import { CredentialTable, type CredentialRequest } from "./credential-table.ts";
+import { translateFrontend } from "./frontend.ts";
 import { guardBind, isOpenToAll } from "./open-routes.ts";
 import type { TlsFiles } from "./tls-files.ts";
 import { translateBackend } from "./translate-backend.ts";
@@ -38,7 +39,7 @@ export function translate(config: Config, source: ConfigSource, tlsFiles: TlsFil
   };
   const binds = config.binds.map((bind, index) => translateBind(bind, index, context));
   return {
-    definition: { binds, keyHeader: config.config.keyHeader },
+    definition: { binds, keyHeader: config.config.keyHeader, frontend: translateFrontend(config.frontendPolicies) },
     credentials: context.credentials.requests,
     errors: context.errors,
     notices: context.notices,
@@ -56,7 +57,7 @@ function translateBind(bind: Bind, index: number, context: TranslationContext): 
 }
 
 function translateListener(
-  { name, hostname, routes }: Listener,
+  { name, hostname, tls, routes }: Listener,
   index: number,
   context: TranslationContext,
 ): ListenerDefinition {
@@ -64,6 +65,7 @@ function translateListener(
   return {
     name: listener,
     hostname,
+    tls: tls && context.tlsFiles.listener(tls),
     routes: routes.map((route, number) => translateRoute(route, `${listener}/route${number}`, context)),
   };
 }
@@ -83,7 +85,7 @@ function translateRoute(route: Route, defaultName: string, context: TranslationC
 }
 
 function translatePolicies({ policies }: Route): RoutePolicies {
-  const { cors, apiKey, directResponse, urlRewrite, timeout } = policies;
+  const { cors, apiKey, directResponse, urlRewrite, timeout, retry } = policies;
   return {
     cors: cors && {
       ...cors,
@@ -93,6 +95,7 @@ function translatePolicies({ policies }: Route): RoutePolicies {
     directResponse,
     urlRewrite: urlRewrite && { authority: urlRewrite.authority, path: urlRewrite.path },
     timeout,
+    retry,
     requestHeaders: policies.requestHeaderModifier,
     responseHeaders: policies.responseHeaderModifier,
     refuseCrossSite: false,

@@ -1,7 +1,15 @@
 /** What a serving thread runs: compiles definitions, listens, serves, and reports to the control plane by message. */
 import type { MessagePort } from "node:worker_threads";
 import { createEndpoints, openKeyState, type Endpoints, type KeyState } from "@keybearer/keyring";
-import { compileSnapshot, createProxy, createUpstreams, type BindDefinition, type Proxy } from "@keybearer/proxy";
+import {
+  compileSnapshot,
+  connectionPools,
+  createProxy,
+  createUpstreams,
+  type BindDefinition,
+  type Proxy,
+  type Upstreams,
+} from "@keybearer/proxy";
 import { systemClock } from "@keybearer/secrets";
 import { createLineBuffer, createLog, createRegistry, type LineBuffer, type Log } from "@keybearer/telemetry";
 import { systemCode } from "../errors.ts";
@@ -36,12 +44,14 @@ class Plane {
   readonly #port: Pick<MessagePort, "postMessage" | "close">;
   readonly #start: StartMessage;
   readonly #registry = createRegistry();
-  readonly #upstreams = createUpstreams();
+  readonly #observer: ReturnType<typeof createObserver>;
+  readonly #upstreams: Upstreams;
   readonly #access: LineBuffer;
   readonly #log: Log;
   readonly #metricsTimer: NodeJS.Timeout;
   readonly #keyState: KeyState;
   readonly #renewals: Renewals;
+  #ticketKey: Uint8Array;
   /** Undefined: it could not start. */
   readonly #serving: Serving | undefined;
   /** Ports are opened and closed by one message after the other. */
@@ -56,6 +66,10 @@ class Plane {
       maxBytes: FLUSH_BYTES,
     });
     this.#log = createLog({ ...start.logging, write: (text) => this.#send({ type: "log", text }) });
+    const parts = { registry: this.#registry, access: this.#access, log: this.#log };
+    this.#observer = createObserver({ ...parts, format: start.logging.format });
+    this.#upstreams = createUpstreams(connectionPools({ limits: start.upstreamLimits, observer: this.#observer }));
+    this.#ticketKey = start.ticketKey;
     this.#keyState = openKeyState(start.keyState, start.worker);
     this.#renewals = new Renewals((question) => this.#send({ type: "renew", ...question }));
     this.#metricsTimer = setInterval(() => this.#sendMetrics(), METRICS_MS).unref();
@@ -71,6 +85,12 @@ class Plane {
     switch (message.type) {
       case "key":
         this.#serving?.generations.get(message.epoch)?.credentials.update(message);
+        return;
+      case "certificate":
+        this.#serving?.generations.putCertificate(message.id, message.material);
+        return;
+      case "ticketKey":
+        this.#ticketKey = message.ticketKey;
         return;
       case "renewed":
         this.#renewals.answered(message);
@@ -97,19 +117,20 @@ class Plane {
   }
 
   #begin(): Serving {
-    const { epochs, logging, reusePort } = this.#start;
+    const { epochs, reusePort } = this.#start;
     const first = this.#compile(this.#start);
     const generations = new Generations(epochs, first);
     const proxy = createProxy({
       snapshot: first.snapshot,
       replayBudgetBytes: this.#start.replayBudgetBytes,
       current: (bind) => generations.serving(bind),
-      observer: createObserver({ registry: this.#registry, access: this.#access, log: this.#log, ...logging }),
+      observer: this.#observer,
     });
     return { generations, proxy, ports: new Ports(proxy, reusePort) };
   }
 
-  #compile({ epoch, definition, credentials: records, endpoints }: StartMessage | PrepareMessage): Generation {
+  #compile(message: StartMessage | PrepareMessage): Generation {
+    const { epoch, definition, credentials: records, endpoints } = message;
     const { fingerprintKey, minimumHealthy } = this.#start;
     const credentials = createCredentials(records, {
       fingerprintKey,
@@ -119,13 +140,21 @@ class Plane {
       alert: (alert) => this.#send({ type: "alert", alert }),
     });
     const rings = new Map(endpoints.map(({ id, tiers }) => [id, this.#createEndpoints(tiers)]));
-    const snapshot = compileSnapshot(definition, {
-      providers,
-      credential: (id) => credentials.get(id),
-      endpoints: (id) => rings.get(id),
-      upstreams: this.#upstreams,
-    });
-    return new Generation(epoch, snapshot, credentials);
+    const certificates = new Map(message.certificates.map(({ id, material }) => [id, material]));
+    const upstreams = this.#upstreams.lease();
+    try {
+      const snapshot = compileSnapshot(definition, {
+        providers,
+        credential: (id) => credentials.get(id),
+        endpoints: (id) => rings.get(id),
+        upstreams,
+        tls: { material: (id) => certificates.get(id), ticketKey: () => this.#ticketKey },
+      });
+      return new Generation(epoch, { snapshot, credentials, upstreams, certificates });
+    } catch (error) {
+      upstreams.release();
+      throw error;
+    }
   }
 
   #createEndpoints(tiers: EndpointsRecord["tiers"]): Endpoints {

@@ -1,20 +1,32 @@
 /** The definitions of a serving thread, compiled: the one that serves, those that requests still run on, one to come. */
-import type { Snapshot } from "@keybearer/proxy";
+import type { Snapshot, TlsMaterial, UpstreamsLease } from "@keybearer/proxy";
 import type { Credentials } from "./credentials.ts";
+
+export interface GenerationParts {
+  readonly snapshot: Snapshot;
+  readonly credentials: Credentials;
+  readonly upstreams: UpstreamsLease;
+  readonly certificates: Map<string, TlsMaterial>;
+}
 
 export class Generation {
   readonly epoch: number;
   readonly snapshot: Snapshot;
   readonly credentials: Credentials;
+  /** By id. */
+  readonly certificates: Map<string, TlsMaterial>;
+  readonly #upstreams: UpstreamsLease;
   /** Resolves when it serves. */
   readonly opened: PromiseWithResolvers<void> = Promise.withResolvers();
   #inFlight = 0;
   #idle: (() => void) | undefined;
 
-  constructor(epoch: number, snapshot: Snapshot, credentials: Credentials) {
+  constructor(epoch: number, { snapshot, credentials, upstreams, certificates }: GenerationParts) {
     this.epoch = epoch;
+    this.#upstreams = upstreams;
     this.snapshot = snapshot;
     this.credentials = credentials;
+    this.certificates = certificates;
   }
 
   began(): void {
@@ -30,6 +42,11 @@ export class Generation {
   untilIdle(): Promise<void> {
     if (this.#inFlight === 0) return Promise.resolve();
     return new Promise((resolve) => (this.#idle = resolve));
+  }
+
+  /** Nothing runs on it any more. Connections that no other generation has end. */
+  end(): void {
+    this.#upstreams.release();
   }
 }
 
@@ -56,7 +73,12 @@ export class Generations {
     return this.#known.get(epoch);
   }
 
+  putCertificate(id: string, material: TlsMaterial): void {
+    for (const { certificates } of this.#known.values()) if (certificates.has(id)) certificates.set(id, material);
+  }
+
   drop(epoch: number): void {
+    this.#known.get(epoch)?.end();
     this.#known.delete(epoch);
   }
 
@@ -80,7 +102,7 @@ export class Generations {
   /** Its last connection has gone. */
   left(generation: Generation): void {
     for (const [bind, leaving] of this.#leaving) if (leaving === generation) this.#leaving.delete(bind);
-    this.#known.delete(generation.epoch);
+    this.drop(generation.epoch);
   }
 
   #advance(epoch: number): void {

@@ -1,7 +1,7 @@
 /** What the control plane and the threads that serve say to each other. Plain data, cloneable. */
 import type { EndpointSettings, KeyAlert, Strategy } from "@keybearer/keyring";
 import type { Location } from "@keybearer/providers";
-import type { GatewayDefinition } from "@keybearer/proxy";
+import type { GatewayDefinition, TlsMaterial, UpstreamLimits } from "@keybearer/proxy";
 import type { LogFormat, LogLevel, MetricsDelta } from "@keybearer/telemetry";
 import type { OpenVersion } from "../key-channel.ts";
 
@@ -45,6 +45,13 @@ export interface EndpointsRecord {
   readonly tiers: readonly (readonly EndpointSettings[])[];
 }
 
+/** A listener's certificate with its key, laid open as `OpenVersion` is: it must not be kept elsewhere, logged or put into an error. */
+export interface CertificateRecord {
+  /** As in the definition. */
+  readonly id: string;
+  readonly material: TlsMaterial;
+}
+
 export interface StartMessage {
   readonly type: "start";
   /** Counts the definitions of this gateway. */
@@ -54,6 +61,9 @@ export interface StartMessage {
   readonly definition: GatewayDefinition;
   readonly credentials: readonly CredentialRecord[];
   readonly endpoints: readonly EndpointsRecord[];
+  readonly certificates: readonly CertificateRecord[];
+  /** Of TLS sessions; the same in all threads. */
+  readonly ticketKey: Uint8Array;
   readonly fingerprintKey: string | undefined;
   /** Where all threads note how the keys fare. */
   readonly keyState: SharedArrayBuffer;
@@ -62,6 +72,7 @@ export interface StartMessage {
   /** An alert is raised when fewer keys of a ring are well. */
   readonly minimumHealthy: number;
   readonly replayBudgetBytes: number;
+  readonly upstreamLimits: Partial<UpstreamLimits>;
   /** By bind name: the ports that the main thread found free. */
   readonly ports: Readonly<Record<string, number>>;
   readonly reusePort: boolean;
@@ -75,6 +86,7 @@ export interface PrepareMessage {
   readonly definition: GatewayDefinition;
   readonly credentials: readonly CredentialRecord[];
   readonly endpoints: readonly EndpointsRecord[];
+  readonly certificates: readonly CertificateRecord[];
   /** By bind name, of new binds: the ports that the main thread found free. */
   readonly ports: Readonly<Record<string, number>>;
 }
@@ -93,6 +105,9 @@ export type ToPlane =
   | { readonly type: "abandon"; readonly epoch: number }
   /** News of the key with this id in this epoch's definition. */
   | ({ readonly type: "key"; readonly epoch: number } & KeyUpdate)
+  /** Another certificate, for connections that begin from now on. */
+  | ({ readonly type: "certificate" } & CertificateRecord)
+  | { readonly type: "ticketKey"; readonly ticketKey: Uint8Array }
   /** The source was read again for this question, after any newer version was sent. */
   | { readonly type: "renewed"; readonly question: number; readonly isNewer: boolean }
   | { readonly type: "level"; readonly level: LogLevel }

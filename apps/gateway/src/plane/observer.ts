@@ -1,5 +1,5 @@
 /** What the road tells, written down: a line and figures for each request. */
-import type { Observer } from "@keybearer/proxy";
+import type { Observer, UpstreamObserver } from "@keybearer/proxy";
 import {
   accessLogLine,
   createRequestMetrics,
@@ -16,7 +16,7 @@ export interface ObserverParts {
   readonly format: LogFormat;
 }
 
-export function createObserver({ registry, access, log, format }: ObserverParts): Observer {
+export function createObserver({ registry, access, log, format }: ObserverParts): Observer & UpstreamObserver {
   const metrics = createRequestMetrics(registry);
   return {
     finished(record) {
@@ -25,6 +25,10 @@ export function createObserver({ registry, access, log, format }: ObserverParts)
     },
     connectionOpened: (bind) => metrics.connectionOpened(bind),
     connectionClosed: (bind) => metrics.connectionClosed(bind),
+    handshakeFailed: (bind) => metrics.handshakeFailed(bind),
+    limited: (limit) => metrics.limited(limit),
+    upstreamConnectionOpened: (endpoint) => metrics.upstreamConnectionOpened(endpoint),
+    upstreamConnectionClosed: (endpoint) => metrics.upstreamConnectionClosed(endpoint),
     get debugEnabled() {
       return log.enabled("debug");
     },

@@ -92,6 +92,12 @@ describe("an answer that breaks off is an error, never a short answer that looks
     expect(error).toMatchObject({ code: "upstream_broken", type: "server_error" });
   });
 
+  test("to a request of the Responses API", async () => {
+    provider.simulator.fault({ kind: "reset-after-events", afterEvents: 6 });
+    const stream = await client.responses.create({ model: "gpt-4o-mini", input: "one two three four", stream: true });
+    expect(await thrown(collect(stream))).toMatchObject({ code: "upstream_broken", type: "server_error" });
+  });
+
   test("from aimock", async () => {
     const stream = await openaiClient(gateway.urls[1]).chat.completions.create({
       ...saying("what will be broken off"),
@@ -147,7 +153,8 @@ describe("the gateway's own errors are the client's own classes, with code and r
 
   test("502 where the provider hangs up", async () => {
     provider.simulator.fault({ kind: "reset-before-head" });
-    expect(await thrown(client.models.list())).toMatchObject({ status: 502, code: "upstream_closed" });
+    const answer = client.chat.completions.create(saying("hello"));
+    expect(await thrown(answer)).toMatchObject({ status: 502, code: "upstream_closed" });
   });
 });
 

@@ -6,7 +6,9 @@ import type { KeyPolicy } from "../key-config.ts";
 import type { Path } from "../errors.ts";
 import { message } from "../problem.ts";
 import { type backendSchema, buildBackend } from "./backend.ts";
+import { fieldPath } from "./choice.ts";
 import { buildMatch, matchSchema } from "./match.ts";
+import { buildListenerTls, listenerTlsSchema } from "./listener-tls.ts";
 import { fields, may, must, noted } from "./notes.ts";
 import { buildRoutePolicies, type routePoliciesSchema } from "./policies.ts";
 import { bindNotYet, listenerNotYet, routeNotYet } from "./unsupported.ts";
@@ -51,28 +53,63 @@ function routeSchema({ backend, policies }: Parts) {
 }
 
 function listenerSchema(parts: Parts) {
-  return fields(
+  const schema = fields(
     {
       name: may(nonEmptyText, "Its name in logs and metrics."),
       hostname: may(
         v.union([v.literal("*"), hostname]),
         "Hosts that it serves: exact, or like *.example.com; by default all.",
       ),
-      protocol: may(noted(v.picklist(["HTTP"]), { notYet: ["HTTPS", "TLS", "TCP", "HBONE"] }), "HTTP, the default."),
+      protocol: may(
+        noted(v.picklist(["HTTP", "HTTPS"]), { notYet: ["TLS", "TCP", "HBONE"] }),
+        "HTTP, the default, or HTTPS.",
+      ),
+      tls: may(listenerTlsSchema, "The certificate for HTTPS, and who gets in."),
       routes: must(v.array(routeSchema(parts)), "Which requests go where."),
     },
     { notYet: listenerNotYet },
   );
+  return v.pipe(
+    schema,
+    v.rawCheck(({ dataset, addIssue }) => {
+      if (!dataset.typed) return;
+      const { protocol, tls } = dataset.value;
+      if (protocol === "HTTPS" && tls === undefined) {
+        const fix = "give it tls: { cert: ..., key: ... }";
+        addIssue({ message: message("CONFIG_MISSING_FIELD", "HTTPS needs a certificate: 'tls' is missing", fix) });
+      }
+      if (protocol !== "HTTPS" && tls !== undefined) {
+        const text = message("CONFIG_MISPLACED_FIELD", "'tls' has no effect without HTTPS", "write protocol: HTTPS");
+        addIssue({ message: text, path: fieldPath("tls") });
+      }
+    }),
+  );
 }
 
 function bindSchema(parts: Parts) {
-  return fields(
+  const schema = fields(
     {
       port: must(wholeNumber(0, 65_535), "Port to listen on; 0: any free one."),
       address: may(address, "Address to listen on. By default every one, but loopback if anyone could spend a key."),
       listeners: must(v.pipe(v.array(listenerSchema(parts)), v.nonEmpty(notEmpty)), "What is served on this port."),
     },
     { notYet: bindNotYet },
+  );
+  return v.pipe(
+    schema,
+    v.rawCheck(({ dataset, addIssue }) => {
+      if (!dataset.typed) return;
+      const { listeners } = dataset.value;
+      const other = listeners.findIndex(({ protocol = "HTTP" }) => protocol !== (listeners[0]?.protocol ?? "HTTP"));
+      if (other === -1) return;
+      addIssue({
+        message: message("CONFIG_CONFLICT", "a port has either HTTP or HTTPS", "give each a bind of its own"),
+        path: [
+          { type: "object", origin: "value", input: {}, key: "listeners", value: listeners },
+          { type: "array", origin: "value", input: [], key: other, value: listeners[other] },
+        ],
+      });
+    }),
   );
 }
 
@@ -116,7 +153,8 @@ function buildListener(given: GivenListener, path: Path, defaults: KeyPolicy): L
     path,
     name: given.name,
     hostname: given.hostname === "*" ? undefined : given.hostname,
-    protocol: "HTTP",
+    protocol: given.protocol ?? "HTTP",
+    tls: buildListenerTls(given.tls, [...path, "tls"]),
     routes: given.routes.map((route, index) => buildRoute(route, [...path, "routes", index], defaults)),
   };
 }

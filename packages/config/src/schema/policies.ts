@@ -11,10 +11,12 @@ import { fields, may } from "./notes.ts";
 import {
   buildCors,
   buildDirectResponse,
+  buildRetry,
   buildTimeout,
   buildUrlRewrite,
   corsSchema,
   directResponseSchema,
+  retrySchema,
   timeoutSchema,
   urlRewriteSchema,
 } from "./route-policies.ts";
@@ -43,6 +45,7 @@ export function routePoliciesSchema(auth: AuthSchema) {
       ...sharedEntries(auth),
       urlRewrite: may(urlRewriteSchema, "Host and path that the backend sees."),
       timeout: may(timeoutSchema, "How long a request may take."),
+      retry: may(retrySchema, "When a request that failed is sent again."),
       directResponse: may(directResponseSchema, "An answer given here, without a backend."),
       cors: may(corsSchema, "Which pages of other sites may call."),
       apiKey: may(apiKeySchema, "Callers identify themselves with a key of ours."),
@@ -75,11 +78,12 @@ export function buildRoutePolicies(
   path: Path,
   defaults: KeyPolicy,
 ): RoutePolicies {
-  const { urlRewrite, timeout, directResponse, cors, apiKey } = given ?? {};
+  const { urlRewrite, timeout, retry, directResponse, cors, apiKey } = given ?? {};
   return {
     ...buildBackendPolicies(given, path, defaults),
     urlRewrite: buildUrlRewrite(urlRewrite),
     timeout: buildTimeout(timeout, [...path, "timeout"]),
+    retry: buildRetry(retry, [...path, "retry"]),
     directResponse: buildDirectResponse(directResponse, [...path, "directResponse"]),
     cors: buildCors(cors, [...path, "cors"]),
     apiKey: apiKey && buildApiKey(apiKey, [...path, "apiKey"]),

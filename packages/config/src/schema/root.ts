@@ -5,6 +5,7 @@ import { authSchema } from "./auth.ts";
 import type { ProviderSchema } from "./ai.ts";
 import { backendSchema } from "./backend.ts";
 import { bindsSchema, buildBind } from "./bind.ts";
+import { buildFrontend, frontendSchema } from "./frontend.ts";
 import { buildDefaults, secretDefaultsSchema } from "./key-policy.ts";
 import { keySchemas } from "./key.ts";
 import { buildModules, secretSourcesSchema } from "./modules.ts";
@@ -33,6 +34,7 @@ export function rootSchema({ providers, ...parts }: SchemaParts) {
       config: may(settingsSchema(keys), "What concerns the process as a whole; read at start only."),
       secretSources,
       secretDefaults: may(secretDefaultsSchema, "How keys are kept that say nothing else."),
+      frontendPolicies: may(frontendSchema, "What clients may ask for: how much, how many, for how long."),
       binds: must(bindsSchema({ backend, policies: routePoliciesSchema(auth) }), "Ports, and what is served on each."),
     },
     { notYet: rootNotYet, fix: "a config begins with binds:" },
@@ -45,6 +47,7 @@ export function buildConfig(given: v.InferOutput<ReturnType<typeof rootSchema>>)
     config: buildSettings(given.config, ["config"]),
     secretDefaults,
     secretSources: buildModules(given.secretSources),
+    frontendPolicies: buildFrontend(given.frontendPolicies, ["frontendPolicies"]),
     binds: given.binds.map((bind, index) => buildBind(bind, ["binds", index], secretDefaults)),
   };
 }

@@ -1,7 +1,7 @@
-/** Policies that stand on routes alone: rewrite, timeouts, a direct answer, CORS. */
+/** Policies that stand on routes alone: rewrite, timeouts, retries, a direct answer, CORS. */
 import * as v from "valibot";
 import { isHostname, parseTarget } from "../addresses.ts";
-import type { CorsPolicy, DirectResponse, TimeoutPolicy, UrlRewrite } from "../config.ts";
+import type { CorsPolicy, DirectResponse, RetryPolicy, TimeoutPolicy, UrlRewrite } from "../config.ts";
 import type { Path } from "../errors.ts";
 import { message } from "../problem.ts";
 import { oneOf } from "./choice.ts";
@@ -41,6 +41,15 @@ export const timeoutSchema = fields({
   requestTimeout: may(timeout, "From the head of the request until its answer begins."),
   backendRequestTimeout: may(timeout, "One call of the upstream."),
 });
+
+export const retrySchema = fields(
+  {
+    attempts: may(wholeNumber(1, 255), "How often a request is sent again; 1 by default."),
+    backoff: may(duration, "How long to wait before each time; not at all by default."),
+    codes: must(v.array(wholeNumber(400, 599)), "Statuses of answers that are asked for again."),
+  },
+  { notYet: ["precondition", "condition"] },
+);
 
 // agentgateway takes CEL here. A quoted string is the one expression that needs no CEL to read.
 const literal = v.pipe(
@@ -106,6 +115,13 @@ type GivenTimeout = v.InferOutput<typeof timeoutSchema>;
 export function buildTimeout(given: GivenTimeout | undefined, path: Path): TimeoutPolicy | undefined {
   if (given === undefined) return undefined;
   return { path, requestTimeoutMs: given.requestTimeout, backendRequestTimeoutMs: given.backendRequestTimeout };
+}
+
+type GivenRetry = v.InferOutput<typeof retrySchema>;
+
+export function buildRetry(given: GivenRetry | undefined, path: Path): RetryPolicy | undefined {
+  if (given === undefined) return undefined;
+  return { path, attempts: given.attempts ?? 1, backoffMs: given.backoff ?? 0, codes: given.codes };
 }
 
 type GivenDirectResponse = v.InferOutput<typeof directResponseSchema>;

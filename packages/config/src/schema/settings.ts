@@ -8,6 +8,7 @@ import { fields, may, noted } from "./notes.ts";
 import { buildReference } from "./reference.ts";
 import { byteSize, duration, listenAddress, nonEmptyText, wholeNumber } from "./values.ts";
 import { settingsNotYet } from "./unsupported.ts";
+import { buildUpstreamSettings, upstreamSettings } from "./upstream-settings.ts";
 
 export const logLevels = ["error", "warn", "info", "debug", "trace"] as const;
 export const logFormats = ["text", "json"] as const;
@@ -48,6 +49,7 @@ export function settingsSchema({ token }: KeySchemas) {
       adminToken: may(token, "What callers of the admin pages have to show, or where it is to be had."),
       keyHeader: may(v.boolean(), "Name the key in each answer's header keybearer-key; false by default."),
       replayBudget: may(byteSize, "How much of requests is kept to send them again, in all; 256MiB by default."),
+      backend: may(upstreamSettings, "Connections to backends."),
       minHealthyKeys: may(wholeNumber(0, 1_000), "Fewer healthy keys than this in a list are reported; 1 by default."),
       fingerprintKey: may(
         nonEmptyText,
@@ -85,5 +87,6 @@ export function buildSettings(given: Given | undefined, path: Path): Settings {
     keyHeader: given?.keyHeader ?? false,
     replayBudgetBytes: given?.replayBudget ?? 256 * 2 ** 20,
     minHealthyKeys: given?.minHealthyKeys ?? 1,
+    backend: buildUpstreamSettings(given?.backend),
   };
 }

@@ -1,7 +1,6 @@
 /** Names that agentgateway's config knows and this one does not yet, by place. Each is refused, none is ignored. */
 
 export const rootNotYet = [
-  "frontendPolicies",
   "policies",
   "workloads",
   "services",
@@ -43,13 +42,29 @@ export const settingsNotYet = [
   "customFunctions",
   "tracing",
   "metrics",
-  "backend",
   "hbone",
 ];
 
+export const frontendNotYet = ["networkAuthorization", "proxyProtocol", "connect", "accessLog", "metrics", "tracing"];
+
+export const frontendHttpNotYet = [
+  "earlyResponseDrain",
+  "http1HeaderCase",
+  "http2WindowSize",
+  "http2ConnectionWindowSize",
+  "http2FrameSize",
+  "http2MaxHeaderSize",
+  "http2KeepaliveInterval",
+  "http2KeepaliveTimeout",
+];
+
+export const frontendTlsNotYet = ["alpn", "minVersion", "maxVersion", "cipherSuites", "keyExchangeGroups"];
+
 export const bindNotYet = ["tunnelProtocol", "mode"];
 
-export const listenerNotYet = ["namespace", "tls", "tcpRoutes", "policies"];
+export const listenerNotYet = ["namespace", "tcpRoutes", "policies"];
+
+export const listenerTlsNotYet = ["keyExchangeGroups", "spiffe"];
 
 export const routeNotYet = ["namespace", "ruleName"];
 
@@ -85,7 +100,6 @@ export const routePoliciesNotYet = [
   "extProc",
   "csrf",
   "buffer",
-  "retry",
   "delay",
 ];
 

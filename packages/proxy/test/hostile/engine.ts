@@ -56,6 +56,7 @@ function quiet(faults: unknown[]): Observer {
     finished: nothing,
     connectionOpened: nothing,
     connectionClosed: nothing,
+    handshakeFailed: nothing,
     limited: nothing,
     debug: nothing,
     debugEnabled: false,

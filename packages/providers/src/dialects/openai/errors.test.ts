@@ -32,4 +32,16 @@ describe("an error", () => {
     ]);
     expect(text).not.toContain("[DONE]");
   });
+
+  test("in a stream of the Responses API is an event of that name", () => {
+    const events: [string | undefined, unknown][] = [];
+    const facts = { status: 504, code: "upstream_slow", message: "too slow" };
+    createParser({ onEvent: ({ event, data }) => events.push([event, JSON.parse(data)]) }).feed(
+      openAIDialect.streamError(facts, "responses"),
+    );
+    const error = { message: "too slow", type: "server_error", param: null, code: "upstream_slow" };
+    expect(events).toEqual([
+      ["error", { type: "error", code: "upstream_slow", message: "too slow", param: null, sequence_number: 0, error }],
+    ]);
+  });
 });

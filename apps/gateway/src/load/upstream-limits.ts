@@ -1,0 +1,13 @@
+/** `config.backend`, as the data plane knows it. */
+import type { UpstreamSettings } from "@keybearer/config";
+import type { UpstreamLimits } from "@keybearer/proxy";
+
+export function upstreamLimits(settings: UpstreamSettings): Partial<UpstreamLimits> {
+  const { poolIdleTimeoutMs, poolMaxSize, keepAlive, ...same } = settings;
+  return {
+    ...same,
+    idleTimeoutMs: poolIdleTimeoutMs,
+    ...(poolMaxSize === undefined ? {} : { maxIdleConnections: poolMaxSize }),
+    ...(keepAlive === undefined ? {} : { keepAlive }),
+  };
+}

@@ -1,0 +1,51 @@
+/** Asks now and then where a name leads, off the way of requests, for as long as anybody wants to know. */
+import type { LookupFunction } from "node:net";
+
+export interface AddressWatchOptions {
+  readonly hostname: string;
+  readonly lookup: LookupFunction;
+  readonly intervalMs: number;
+  /** 0 to 1. */
+  readonly random: () => number;
+  /** Not asked again after false, until it is woken. */
+  readonly isWanted: () => boolean;
+  /** Never empty. Where the name cannot be resolved nothing is said. */
+  readonly resolved: (addresses: ReadonlySet<string>) => void;
+}
+
+export class AddressWatch {
+  readonly #options: AddressWatchOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  constructor(options: AddressWatchOptions) {
+    this.#options = options;
+  }
+
+  wake(): void {
+    if (this.#timer || this.#isClosed) return;
+    const { intervalMs, random } = this.#options;
+    // By up to a quarter sooner or later, so that threads and gateways do not ask all at once.
+    this.#timer = setTimeout(() => this.#look(), intervalMs * (0.75 + random() / 2)).unref();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #look(): void {
+    const { hostname, lookup, isWanted, resolved } = this.#options;
+    if (!isWanted()) {
+      this.#timer = undefined;
+      return;
+    }
+    lookup(hostname, { all: true }, (error, found) => {
+      this.#timer = undefined;
+      if (this.#isClosed) return;
+      const addresses = Array.isArray(found) ? found.map(({ address }) => address) : [found];
+      if (!error && addresses.length > 0) resolved(new Set(addresses));
+      this.wake();
+    });
+  }
+}

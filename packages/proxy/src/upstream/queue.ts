@@ -1,0 +1,54 @@
+/** Requests that wait for a connection, first come, first served. */
+import type { Dispatcher } from "undici";
+
+/** What else a connection pool tells a handler; undici's own dispatchers do not. */
+export interface PoolHandler extends Dispatcher.DispatchHandler {
+  /** It waits for a connection. `leave` gives that up: the handler is told nothing more. */
+  onQueued?(leave: () => void): void;
+  /** Its connection has served before, so that the upstream may be closing it just now. */
+  onReused?(): void;
+}
+
+export interface Waiting {
+  readonly request: Dispatcher.DispatchOptions;
+  readonly handler: PoolHandler;
+}
+
+export class Queue {
+  /** With the timers of those that have a limit. */
+  readonly #waiting = new Map<Waiting, NodeJS.Timeout | undefined>();
+
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  add(waiting: Waiting): void {
+    this.#waiting.set(waiting, undefined);
+  }
+
+  limit(waiting: Waiting, timeoutMs: number, overdue: () => void): void {
+    this.#waiting.set(waiting, setTimeout(overdue, timeoutMs));
+  }
+
+  /** False: it was not in it. */
+  remove(waiting: Waiting): boolean {
+    clearTimeout(this.#waiting.get(waiting));
+    return this.#waiting.delete(waiting);
+  }
+
+  /** Takes out the one that has waited longest. */
+  shift(): Waiting | undefined {
+    const [first] = this.#waiting.keys();
+    if (first) this.remove(first);
+    return first;
+  }
+
+  isAmongFirst(count: number, waiting: Waiting): boolean {
+    let place = 0;
+    for (const each of this.#waiting.keys()) {
+      if (place++ >= count) return false;
+      if (each === waiting) return true;
+    }
+    return false;
+  }
+}
