@@ -13,6 +13,8 @@ beforeAll(async () => {
 afterAll(() => rm(root, { recursive: true }));
 
 const SETTLE = 50;
+/** Of what was moved there in whole. */
+const ARRIVED = 10;
 const PATIENCE = 1_000;
 
 /** Time passes when the test says so, and the test can wait for a wait to begin. */
@@ -24,7 +26,7 @@ class ManualClock implements WatchClock {
   after(delayMs: number, callback: () => void): () => void {
     const timer = (): void => callback();
     this.#timers.set(timer, delayMs);
-    if (delayMs === SETTLE || delayMs === PATIENCE) this.#waits += 1;
+    if ([SETTLE, ARRIVED, PATIENCE].includes(delayMs)) this.#waits += 1;
     this.#hear();
     return () => this.#timers.delete(timer);
   }
@@ -40,6 +42,11 @@ class ManualClock implements WatchClock {
 
   isWaiting(delayMs: number): boolean {
     return [...this.#timers.values()].includes(delayMs);
+  }
+
+  /** Whether somebody waited for stillness; a second does not pass. */
+  passStillness(): boolean {
+    return this.pass(ARRIVED) || this.pass(SETTLE);
   }
 
   /** Whether somebody waited for that long. */
@@ -71,11 +78,11 @@ async function observed(content: string) {
     await act();
     await clock.waitsBeyond(waits);
   };
-  /** 50 ms of stillness, as often as something was noticed meanwhile: until something is told, or waits for a second. */
+  /** Stillness, as often as something was noticed meanwhile: until something is told, or waits for a second. */
   const settled = async (): Promise<void> => {
     const { length } = told;
     while (told.length === length && !clock.isWaiting(PATIENCE)) {
-      clock.pass(SETTLE);
+      clock.passStillness();
       await new Promise((resolve) => setImmediate(resolve));
     }
   };
@@ -84,7 +91,7 @@ async function observed(content: string) {
     const checked = watch.check().then(() => "checked");
     const turn = () => new Promise((resolve) => setImmediate(resolve));
     while ((await Promise.race([checked, turn()])) !== "checked") {
-      if (!clock.pass(SETTLE)) clock.pass(PATIENCE);
+      if (!clock.passStillness()) clock.pass(PATIENCE);
     }
   };
   await still();
@@ -220,7 +227,7 @@ describe("whatever a writer does", () => {
             if (pause !== "still") return;
             // A second never passes: every whole content here has a line end, and no writer takes that long.
             for (let turn = 0; turn < 8; turn += 1) {
-              clock.pass(SETTLE);
+              clock.passStillness();
               await stat(root);
             }
           };

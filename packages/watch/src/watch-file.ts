@@ -9,7 +9,7 @@ export interface WatchFileOptions {
   onChange(state: FileState): void;
   /** A larger file is unreadable. 1 MiB by default. */
   readonly limitBytes?: number | undefined;
-  /** How long a content has to stand still before it is told. 50 by default. */
+  /** How long a content that may be written in place has to stand still before it is told. 50 by default. */
   readonly settleMs?: number | undefined;
   /**
    * How much longer, if it looks half written: empty, or written in place and without the line end that the content
@@ -52,6 +52,9 @@ interface Reasons {
 
 /** How long it has stood still so far: `settleMs`, or `lostLineEndMs` more. */
 type Stillness = "none" | "settled" | "patient";
+
+/** What was moved here in whole needs no more than the time for news of a write to arrive. */
+const ARRIVED_WHOLE_MS = 10;
 
 // Some file systems count whole seconds, FAT two: a write just after a read can look like no write for that long.
 const READ_AGAIN_POLLS = 3;
@@ -148,7 +151,8 @@ class Watch implements FileWatch {
     const reading =
       this.#stillness !== "none" || forced ? await readFileState(this.#path, this.#limitBytes) : undefined;
     const { before, after } = reading ?? (await this.#glance());
-    if (this.#isClosed) return;
+    // Something happened while it was read: the look that follows decides.
+    if (this.#isClosed || (reading !== undefined && this.#reasons?.disturbed)) return;
     if (disturbed || before !== this.#signature || after !== this.#signature) {
       // What nobody told us of may have come by another way.
       if (!disturbed && !followed) this.#wake({ followed: true });
@@ -174,7 +178,8 @@ class Watch implements FileWatch {
     this.#stopWaiting?.();
     if (stage === "settled") this.#stillness = "none";
     const { settleMs = 50, lostLineEndMs = 1_000 } = this.#options;
-    this.#stopWaiting = this.#clock.after(stage === "settled" ? settleMs : lostLineEndMs, () => {
+    const stillMs = this.#arrivedWhole ? Math.min(settleMs, ARRIVED_WHOLE_MS) : settleMs;
+    this.#stopWaiting = this.#clock.after(stage === "settled" ? stillMs : lostLineEndMs, () => {
       this.#stopWaiting = undefined;
       this.#stillness = stage;
       this.#wake({});
