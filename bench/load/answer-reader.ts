@@ -15,15 +15,20 @@ export class AnswerReader {
   /** Bytes of the present answer's body so far. */
   received = 0;
   readonly #expected: Uint8Array | undefined;
+  readonly #statusLine: string;
   readonly #collected: Buffer[] | undefined;
   #state: State = state.head;
   #carry = Buffer.alloc(0);
   /** Bytes until the end of the body or chunk. */
   #left = 0;
 
-  /** Without `expected` any body is right. */
-  constructor(expected?: Uint8Array, options: { readonly collect?: boolean } = {}) {
+  /** Without `expected` any body is right; `status` is 200 if absent. */
+  constructor(
+    expected?: Uint8Array,
+    options: { readonly collect?: boolean; readonly status?: number | undefined } = {},
+  ) {
     this.#expected = expected;
+    this.#statusLine = `HTTP/1.1 ${options.status ?? 200} `;
     this.#collected = options.collect ? [] : undefined;
   }
 
@@ -77,7 +82,7 @@ export class AnswerReader {
     const end = data.indexOf(END_OF_HEAD, at);
     if (end === -1) return undefined;
     const head = data.toString("latin1", at, end);
-    if (!head.startsWith("HTTP/1.1 200 ")) throw new AnswerError(`status ${head.slice(9, 12)}`);
+    if (!head.startsWith(this.#statusLine)) throw new AnswerError(`status ${head.slice(9, 12)}`);
     const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
     this.received = 0;
     this.#collected?.splice(0);

@@ -27,8 +27,8 @@ export class Connection {
     this.#request = request;
   }
 
-  static async open({ port, request, expected }: Target, listener: Listener): Promise<Connection> {
-    const reader = new AnswerReader(expected);
+  static async open({ port, request, expected, status }: Target, listener: Listener): Promise<Connection> {
+    const reader = new AnswerReader(expected, { status });
     const socket = connect({
       host: "127.0.0.1",
       port,

@@ -8,6 +8,8 @@ export interface Target {
   readonly request: Uint8Array;
   /** The body of the right answer; absent: any that is complete. */
   readonly expected?: Uint8Array;
+  /** 200 if absent. */
+  readonly status?: number;
 }
 
 export type LoadCommand =

@@ -1,5 +1,5 @@
 /** Ours, as `npm run build` made it, with everything on that is on by default. */
-import { writeFileSync } from "node:fs";
+import { appendFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { repository } from "../measure/machine.ts";
 import { configuredModel, providerKey } from "../upstream/payloads.ts";
@@ -17,6 +17,16 @@ export const keybearer: Subject = {
       command: [process.execPath, join(repository, "apps/gateway/bin/keybearer.mjs"), "-f", file],
       env: { KEYBEARER_KEY: providerKey },
     };
+  },
+};
+
+/** The same, with room for one request at a time. */
+export const narrowKeybearer: Subject = {
+  ...keybearer,
+  prepare(place) {
+    const command = keybearer.prepare(place);
+    appendFileSync(join(place.folder, "config.yaml"), "frontendPolicies:\n  http: { maxConcurrentRequests: 1 }\n");
+    return command;
   },
 };
 
