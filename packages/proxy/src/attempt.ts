@@ -9,7 +9,7 @@ import { dispatch, type Attempt, type UpstreamAnswer } from "./dispatch.ts";
 import { asProxyError, ProxyError } from "./errors.ts";
 import type { Observer } from "./observer.ts";
 import { relay } from "./relay.ts";
-import { look, type Looked, type Refusal } from "./refusal.ts";
+import { look, mayRefuse, type Looked, type Refusal } from "./refusal.ts";
 import type { ReplayBudget, RequestBody } from "./replay.ts";
 import type { Retries } from "./retries.ts";
 import type { RequestCredentials } from "./request-facts.ts";
@@ -56,7 +56,8 @@ export async function attempt(
     const isAlone = keys.isCallers || (!keys.facts && !way.candidates.areSeveral);
     if (isAlone && !retries.remain) body.forget();
     const answer = await sent.answer;
-    const isAtStake = mayBeRefused(prepared, way) || (body.canBeSentAgain && retries.mayFollow(answer.status));
+    const isAtStake =
+      (mayRefuse(answer) && mayBeRefused(prepared, way)) || (body.canBeSentAgain && retries.mayFollow(answer.status));
     const looked = isAtStake ? await seen(answer, transaction, way, prepared) : { answer };
     if (looked.refusal) {
       outcome = { kind: "refused", failure: looked.refusal.failure };

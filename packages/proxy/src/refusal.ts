@@ -27,6 +27,11 @@ export interface LookOptions extends Pick<HealingTimeouts, "openingMs" | "errorB
   readonly isCallers: boolean;
 }
 
+/** Whether an answer can be a refusal at all: an error, or a stream, whose opening may tell of one. */
+export function mayRefuse({ status, headers }: UpstreamAnswer): boolean {
+  return status >= 400 || isEventStream(headers);
+}
+
 /** Reads an error's body, or the opening of a stream. Throws ProxyError when a stream breaks off in its opening. */
 export async function look(
   answer: UpstreamAnswer,
