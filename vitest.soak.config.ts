@@ -1,4 +1,7 @@
-/** Slow tests, bounded: `npm run test:soak`, for longer with KEYBEARER_SOAK_ROTATIONS=10000 (1000 by default). */
+/**
+ * Slow tests, bounded: `npm run test:soak`, for longer with KEYBEARER_SOAK_ROTATIONS=10000 (1000 by default) and
+ * KEYBEARER_SOAK_MINUTES=50 (20 by default, of the mixed one).
+ */
 import { defineConfig } from "vitest/config";
 import { packageTests } from "./vitest.shared.ts";
 

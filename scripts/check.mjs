@@ -20,7 +20,11 @@ function succeeds(command, args, title, variables = {}) {
   process.stdout.write(`\n== ${title}\n`);
   // A shell only where commands are scripts that nothing else can start.
   const shell = process.platform === "win32";
-  const { status, error } = spawnSync(command, args, { stdio: "inherit", env: { ...process.env, ...variables }, shell });
+  const { status, error } = spawnSync(command, args, {
+    stdio: "inherit",
+    env: { ...process.env, ...variables },
+    shell,
+  });
   if (error) process.stderr.write(`${title}: ${error.message}\n`);
   return status === 0;
 }

@@ -16,7 +16,7 @@ export function startMeasured(config: string): Promise<Keybearer> {
 }
 
 /** Bytes, now. */
-function residentBytes({ process: { pid } }: Keybearer): number {
+export function residentBytes({ process: { pid } }: Keybearer): number {
   const [, kilobytes = "0"] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
   return Number(kilobytes) * 1024;
 }
