@@ -10,7 +10,7 @@ import { buildOutgoing } from "./outgoing.ts";
 import { Patience } from "./patience.ts";
 import { concernsKey, concernsVersion, isTurnedAway } from "./refusal.ts";
 import { requestBody, type RequestBody } from "./replay.ts";
-import { Retries, type Failure } from "./retries.ts";
+import { Retries, type AttemptFailure } from "./retries.ts";
 import type { Transaction } from "./transaction.ts";
 import { Tried } from "./tried.ts";
 
@@ -20,7 +20,7 @@ interface Course {
   readonly patience: Patience;
   readonly retries: Retries;
   /** The last failure, and whose. */
-  failed: { readonly failure: Failure; readonly prepared: Prepared } | undefined;
+  failed: { readonly failure: AttemptFailure; readonly prepared: Prepared } | undefined;
   /** Why keyrings gave no key, since all were asked for newer versions. */
   keyless: KeyringError[];
   /** A source that has just said that it knows nothing newer is not asked again. */
@@ -80,7 +80,7 @@ async function isServed(
 }
 
 /** True: another attempt may follow, if there is a backend and a key for it. Throws ProxyError when nobody waits for it. */
-async function goesOn(failure: Failure, prepared: Prepared, way: Way, course: Course): Promise<boolean> {
+async function goesOn(failure: AttemptFailure, prepared: Prepared, way: Way, course: Course): Promise<boolean> {
   const { keys, candidate } = prepared;
   if (leadsElsewhere(failure, prepared, way.candidates)) {
     way.candidates.drop(candidate.backend);
@@ -95,7 +95,7 @@ async function goesOn(failure: Failure, prepared: Prepared, way: Way, course: Co
 }
 
 /** Whether this backend will not take the request, has not begun it, and another may. */
-function leadsElsewhere(failure: Failure, { keys }: Prepared, { areSeveral }: Candidates): boolean {
+function leadsElsewhere(failure: AttemptFailure, { keys }: Prepared, { areSeveral }: Candidates): boolean {
   if (ProxyError.is(failure)) return failure.isUnsent && areSeveral;
   return isTurnedAway(failure) || (!keys.facts && concernsKey(failure));
 }
@@ -173,7 +173,7 @@ function endOfKeys(error: KeyringError, transaction: Transaction, way: Way, { fa
   if (conclusion) throw conclusion;
 }
 
-function note(transaction: Transaction, { keys: { facts } }: Prepared, failure: Failure): void {
+function note(transaction: Transaction, { keys: { facts } }: Prepared, failure: AttemptFailure): void {
   const key = facts?.name ?? "";
   if (ProxyError.is(failure)) {
     transaction.attempts.push({ key, outcome: "network", rule: failure.code, status: 0, waitMs: undefined });

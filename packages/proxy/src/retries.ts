@@ -21,7 +21,7 @@ const FAILED_CALLS: ReadonlySet<ProxyErrorCode> = new Set([
 const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /** Why an attempt served nobody. */
-export type Failure = Refusal | ProxyError;
+export type AttemptFailure = Refusal | ProxyError;
 
 /** For one request. */
 export class Retries {
@@ -47,7 +47,7 @@ export class Retries {
    * Waits until it is time to send the request again. False: it is not to be. `cooledMs`: for so long no key may be used.
    * Throws ProxyError when nobody waits for the answer any more.
    */
-  async follow(failure: Failure, cooledMs = 0): Promise<boolean> {
+  async follow(failure: AttemptFailure, cooledMs = 0): Promise<boolean> {
     if (this.#transaction.exchange.headSent) return false;
     const isConcerned = this.#concerns(failure);
     if (!isConcerned && !this.#isSafe(failure)) return false;
@@ -58,13 +58,13 @@ export class Retries {
     return true;
   }
 
-  #concerns(failure: Failure): boolean {
+  #concerns(failure: AttemptFailure): boolean {
     if (!ProxyError.is(failure)) return this.mayFollow(failure.status);
     return this.remain && FAILED_CALLS.has(failure.code);
   }
 
   /** Once, without a policy: the provider has not seen it, or most likely has not, and would not mind. */
-  #isSafe(failure: Failure): boolean {
+  #isSafe(failure: AttemptFailure): boolean {
     const { retries, exchange } = this.#transaction;
     const { candidates, policies } = this.#way;
     if (!ProxyError.is(failure) || policies.retry || retries > 0) return false;
@@ -74,7 +74,7 @@ export class Retries {
   }
 
   /** Undefined: too long. By up to a quarter longer than asked for, so that those who failed together do not come back together. */
-  #waitMs(failure: Failure, cooledMs: number): number | undefined {
+  #waitMs(failure: AttemptFailure, cooledMs: number): number | undefined {
     const { policies, random } = this.#way;
     const askedMs = Math.max(cooledMs, ProxyError.is(failure) ? 0 : retryAfterMs(failure.headers));
     if (askedMs > LONGEST_RETRY_AFTER_MS) return undefined;
