@@ -17,14 +17,15 @@ export interface Rotations {
   readonly between?: (rotation: number) => Promise<void> | void;
 }
 
-/** For each rotation, how long it took from the write until the provider saw a request with the new key. */
+/** For each rotation, how long it took from the end of the write until the provider saw a request with the new key. */
 export async function rotate({ count, provider, traffic, write, between }: Rotations): Promise<Wait[]> {
   const waits: Wait[] = [];
   for (let rotation = 1; rotation <= count; rotation++) {
     const key = keyOf(rotation);
     const seen = provider.waitForRequest((request) => request.key === key);
+    // To open a file and truncate it may take ext4 hundreds of milliseconds, in which nothing is written yet.
+    write(key);
     const wait = await timed(() => {
-      write(key);
       provider.setKeys([key]);
       return within(`${key} is in use`, seen);
     });

@@ -12,8 +12,8 @@ export interface WriteStyle {
 }
 
 const REPLACED_MS = 100;
-/** 50 ms in which nobody writes on, and then as long as a replacement may take. */
-const IN_PLACE_MS = 150;
+/** 50 ms in which nobody writes on, and as long again to be noticed and sent. */
+const IN_PLACE_MS = 100;
 
 export const replacedByRename: WriteStyle = {
   title: "written beside and renamed",
