@@ -1,7 +1,7 @@
 /** The near seam: one request and the way to answer it, whatever engine holds the socket. */
 
 import type { ProxyError } from "./errors.ts";
-import type { ConnectionTls } from "./listener-tls.ts";
+import type { ConnectionTls } from "./downstream/listener-tls.ts";
 
 /** As it was sent; nothing is decoded or normalised. */
 export interface RequestHead {

@@ -10,14 +10,14 @@ export type { ConnectionPoolsOptions } from "./upstream/connection-pools.ts";
 export type { UpstreamObserver } from "./upstream/connection-pool.ts";
 export type { Dial, DialOptions } from "./upstream/dial.ts";
 export type { UpstreamLimits } from "./upstream/limits.ts";
-export type { ListeningServer } from "./node-server.ts";
+export type { ListeningServer } from "./downstream/server.ts";
 export { frontendLimits } from "./limits.ts";
 export type { FrontendDefinition, FrontendLimits, LimitName, TcpKeepAlive } from "./limits.ts";
 
 export { isCleartext, namesIn } from "./backend.ts";
 export { secureContextError } from "./upstream-tls.ts";
-export { listenerTlsError } from "./listener-tls.ts";
-export type { ConnectionTls, TlsSecrets } from "./listener-tls.ts";
+export { listenerTlsError } from "./downstream/listener-tls.ts";
+export type { ConnectionTls, TlsSecrets } from "./downstream/listener-tls.ts";
 export { isPrivateHost, originOf } from "./origin.ts";
 export type { Origin } from "./origin.ts";
 export { secretScrubber } from "./scrub.ts";

@@ -1,9 +1,10 @@
 /** The data plane as one thing: ports, each served from the snapshot that is current when a request begins. */
-import { ClientCounts } from "./client-counts.ts";
+import { ClientCounts } from "./downstream/client-counts.ts";
 import type { BindDefinition } from "./definition.ts";
 import type { Exchange } from "./exchange.ts";
 import { handle, type Road } from "./handle.ts";
-import { serve, type ListeningServer } from "./node-server.ts";
+import { serveByNode } from "./downstream/node/server.ts";
+import type { ListeningServer } from "./downstream/server.ts";
 import type { Observer } from "./observer.ts";
 import { shed } from "./overload.ts";
 import { ReplayBudget } from "./replay.ts";
@@ -82,7 +83,7 @@ export function createProxy(options: ProxyOptions): Proxy {
     async listen({ name, port, address }, { reusePort = false, port: actualPort = port, opened } = {}) {
       let waitFor = opened;
       void opened?.then(() => (waitFor = undefined));
-      const server = await serve({
+      const server = await serveByNode({
         port: actualPort,
         address,
         reusePort,

@@ -12,8 +12,8 @@ import { compileCors, type Cors } from "./policies/cors.ts";
 import { compileRoutes, type MatchedRoute, type RouteTable } from "./route.ts";
 import { DefinitionError, ProxyError } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
-import { Acceptor, type ConnectionTls, type TlsSecrets } from "./listener-tls.ts";
-import type { ChooseAcceptor } from "./node-tls.ts";
+import { Acceptor, type ConnectionTls, type TlsSecrets } from "./downstream/listener-tls.ts";
+import type { ChooseAcceptor } from "./downstream/tls-front.ts";
 import type { Target } from "./target.ts";
 import type { Dispatchers } from "./upstreams.ts";
 

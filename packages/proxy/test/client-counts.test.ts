@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ClientCounts, clientOf } from "../src/client-counts.ts";
+import { ClientCounts, clientOf } from "../src/downstream/client-counts.ts";
 
 test.each([
   ["192.0.2.7", "192.0.2.7"],

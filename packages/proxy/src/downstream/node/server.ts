@@ -1,43 +1,17 @@
 /** A port, served by node:http: accepts, makes exchanges, drains and closes. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { clientOf, type ClientCounts } from "./client-counts.ts";
-import type { FrontendLimits } from "./limits.ts";
-import { NodeConnection, type ConnectionOptions } from "./node-connection.ts";
-import { NodeExchange } from "./node-exchange.ts";
-import type { Fault } from "./node-refusal.ts";
-import { OverloadFront, type OverloadOptions } from "./node-overload.ts";
-import { TlsFront, type TlsOptions } from "./node-tls.ts";
+import type { FrontendLimits } from "../../limits.ts";
+import { admit } from "../admission.ts";
+import { CHECK_MS, listen, type ListeningServer, type ServerOptions } from "../server.ts";
+import { TlsFront } from "../tls-front.ts";
+import { NodeConnection } from "./connection.ts";
+import { NodeExchange } from "./exchange.ts";
+import { OverloadFront } from "./overload.ts";
+import type { Fault } from "./refusal.ts";
 
-export interface ServerOptions extends ConnectionOptions, OverloadOptions {
-  readonly port: number;
-  /** Undefined: every address, IPv6 and IPv4. */
-  readonly address?: string | undefined;
-  /** Several threads listen on one port (SO_REUSEPORT). */
-  readonly reusePort?: boolean;
-  /** As they are now: asked whenever a connection begins, and once a second. */
-  readonly limits: () => FrontendLimits;
-  /** Of all ports together. */
-  readonly clients: ClientCounts;
-  readonly connectionOpened: () => void;
-  readonly connectionClosed: () => void;
-  readonly tls: TlsOptions;
-  /** A connection that the system could not accept. */
-  readonly fault: (error: Error) => void;
-}
-
-export interface ListeningServer {
-  readonly port: number;
-  readonly address: string;
-  /** Stops accepting, lets requests in flight finish until the deadline, then cuts what is left. Twice is the same as once. */
-  close(deadlineMs: number): Promise<void>;
-}
-
-/** How often it is looked whose time is up. */
-const CHECK_MS = 1000;
-
-/** Rejects with node's own error (`EADDRINUSE`, `EACCES`) when the port cannot be had. */
-export async function serve(options: ServerOptions): Promise<ListeningServer> {
+/** As `Serve` says. */
+export async function serveByNode(options: ServerOptions): Promise<ListeningServer> {
   const server = createServer({
     connectionsCheckingInterval: CHECK_MS,
     // Refused on the road, with an answer that can be read.
@@ -93,7 +67,7 @@ class Connections {
       socket.destroy();
     });
     this.#front = new TlsFront(server, options.tls);
-    server.on("connection", (socket: Socket) => this.#admit(socket));
+    server.on("connection", (socket: Socket) => void admit(socket, options, this.#limit()));
     this.#limit();
     this.#checks = setInterval(() => this.#check(), CHECK_MS).unref();
   }
@@ -119,22 +93,6 @@ class Connections {
     if (limits !== this.#limits) applyLimits(this.#server, limits);
     this.#limits = limits;
     return limits;
-  }
-
-  /** A TCP connection; with TLS, its handshake is still to come. */
-  #admit(socket: Socket): void {
-    const { clients, limited } = this.#options;
-    const { keepAlive, ...limits } = this.#limit();
-    const client = clientOf(socket.remoteAddress ?? "");
-    const refused = clients.enter(client, limits);
-    if (refused) {
-      limited(refused);
-      // Nothing of it stays behind, as it would in TIME_WAIT.
-      socket.resetAndDestroy();
-      return;
-    }
-    socket.once("close", () => clients.leave(client));
-    if (keepAlive !== "off") socket.setKeepAlive(true, keepAlive.idleMs, keepAlive.intervalMs, keepAlive.probes);
   }
 
   #check(): void {
@@ -184,14 +142,4 @@ function applyLimits(server: Server, limits: FrontendLimits): void {
   server.keepAliveTimeout = limits.idleTimeoutMs;
   // Not documented, but read where the others are.
   Object.assign(server, { maxHeaderSize: limits.headBytes });
-}
-
-function listen(server: Server, { port, address, reusePort = false }: ServerOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ port, ...(address === undefined ? {} : { host: address }), reusePort, backlog: 1024 }, () => {
-      server.removeListener("error", reject);
-      resolve();
-    });
-  });
 }

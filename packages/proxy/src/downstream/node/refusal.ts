@@ -1,7 +1,7 @@
 /** The answer to what never became a request, written on the socket by hand. */
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
-import { ProxyError, type ProxyErrorCode } from "./errors.ts";
+import { ProxyError, type ProxyErrorCode } from "../../errors.ts";
 
 const VERSION = ["version_not_supported", "The gateway speaks HTTP/1.1 and HTTP/1.0."] as const;
 

@@ -1,8 +1,8 @@
 /** A listener's side of TLS: who shakes hands for it, with the certificate that is current then. */
 import { constants, hkdfSync } from "node:crypto";
 import { createServer, type Server, type TlsOptions } from "node:tls";
-import type { ListenerDefinition, ListenerTls, TlsMaterial } from "./definition.ts";
-import { DefinitionError } from "./errors.ts";
+import type { ListenerDefinition, ListenerTls, TlsMaterial } from "../definition.ts";
+import { DefinitionError } from "../errors.ts";
 
 /** What handshakes need and a definition does not hold: asked for whenever a connection begins. */
 export interface TlsSecrets {

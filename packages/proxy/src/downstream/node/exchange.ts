@@ -1,11 +1,11 @@
 /** An exchange over node:http. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { ProxyError } from "./errors.ts";
-import type { Exchange, RequestHead, Timeout } from "./exchange.ts";
-import type { ConnectionTls } from "./listener-tls.ts";
-import { connectionTls } from "./node-tls.ts";
-import { NodeWriter } from "./node-writer.ts";
+import { ProxyError } from "../../errors.ts";
+import type { Exchange, RequestHead, Timeout } from "../../exchange.ts";
+import type { ConnectionTls } from "../listener-tls.ts";
+import { connectionTls } from "../tls-front.ts";
+import { NodeWriter } from "./writer.ts";
 
 /** How long a client that is still sending may take to read an answer that came early. */
 const LINGER_MS = 2000;

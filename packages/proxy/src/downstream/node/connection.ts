@@ -1,25 +1,20 @@
 /** One client connection: its requests are served one at a time, in the order in which they came. */
 import type { Socket } from "node:net";
-import type { Exchange } from "./exchange.ts";
-import type { NodeExchange } from "./node-exchange.ts";
-import { ProxyError } from "./errors.ts";
-import { limitOf, PROGRESS_BYTES, type FrontendLimits, type LimitName } from "./limits.ts";
-import { faultError, refuse, type Fault } from "./node-refusal.ts";
-import { Progress } from "./progress.ts";
+import type { ServerOptions } from "../server.ts";
+import type { NodeExchange } from "./exchange.ts";
+import { ProxyError } from "../../errors.ts";
+import { limitOf, PROGRESS_BYTES, type FrontendLimits } from "../../limits.ts";
+import { faultError, refuse, type Fault } from "./refusal.ts";
+import { Progress } from "../progress.ts";
 
 /** More requests than anybody sends ahead; node itself would take them without end. */
 const MAX_WAITING = 64;
 /** Node's word for half a request and an end. */
 const LEFT = "HPE_INVALID_EOF_STATE";
 
-export interface ConnectionOptions {
-  readonly handle: (exchange: Exchange) => void;
-  readonly limited: (limit: LimitName) => void;
-}
-
 export class NodeConnection {
   readonly #socket: Socket;
-  readonly #options: ConnectionOptions;
+  readonly #options: Pick<ServerOptions, "handle" | "limited">;
   readonly #openedMs = performance.now();
   readonly #receiving = new Progress();
   readonly #sending = new Progress();
@@ -31,7 +26,7 @@ export class NodeConnection {
   #draining = false;
   #over = false;
 
-  constructor(socket: Socket, options: ConnectionOptions) {
+  constructor(socket: Socket, options: Pick<ServerOptions, "handle" | "limited">) {
     this.#socket = socket;
     this.#options = options;
   }

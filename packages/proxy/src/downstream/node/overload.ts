@@ -4,13 +4,11 @@
  */
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
-import type { FrontendLimits, LimitName } from "./limits.ts";
-import { SHED_BODY, SHED_HEAD, SHED_STATUS } from "./overload.ts";
+import type { FrontendLimits } from "../../limits.ts";
+import type { ServerOptions } from "../server.ts";
+import { SHED_BODY, SHED_HEAD, SHED_STATUS } from "../../overload.ts";
 
-export interface OverloadOptions {
-  readonly isOverloaded: () => boolean;
-  readonly limited: (limit: LimitName) => void;
-}
+type OverloadOptions = Pick<ServerOptions, "isOverloaded" | "limited">;
 
 const lines = SHED_HEAD.map((text, index) => (index % 2 === 0 ? `${text}: ` : `${text}\r\n`));
 const ANSWER = Buffer.concat([

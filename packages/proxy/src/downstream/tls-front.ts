@@ -1,6 +1,5 @@
-/** TLS before an HTTP server: reads which host a client asks for, and lets that host's listener shake hands. */
-import type { Server } from "node:http";
-import type { Socket } from "node:net";
+/** TLS before a server of any engine: reads which host a client asks for, and lets that host's listener shake hands. */
+import type { Server, Socket } from "node:net";
 import type { Server as TlsServer, TLSSocket } from "node:tls";
 import { MAX_HELLO_BYTES, readClientHello } from "./client-hello.ts";
 import type { Acceptor, ConnectionTls } from "./listener-tls.ts";
@@ -34,7 +33,7 @@ export function connectionTls(socket: Socket): ConnectionTls | undefined {
   return secured.get(socket);
 }
 
-/** The HTTP server's own listeners get the connections once they are secure. To be called when all of them are there. */
+/** The server's own listeners get the connections once they are secure. To be called when all of them are there. */
 export class TlsFront {
   readonly #options: TlsOptions;
   readonly #deliver: (socket: Socket) => void;
