@@ -12,13 +12,14 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   watch: [],
   telemetry: [],
   simulator: [],
+  wire: [],
   config: ["interpolate"],
   "secret-env": ["secrets", "interpolate"],
   "secret-file": ["secrets", "watch"],
   "secret-*": ["secrets"],
   keyring: ["secrets"],
   providers: ["secrets"],
-  proxy: ["secrets", "keyring", "providers"],
+  proxy: ["secrets", "keyring", "providers", "wire"],
   "apps/gateway": ["everything but simulator"],
 };
 

@@ -18,6 +18,7 @@ import { startSimulator, type Simulator } from "@keybearer/simulator";
 import { ConfigErrors, createGateway, type Gateway } from "keybearer";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as unsupported from "../packages/config/src/schema/unsupported.ts";
+import { entry } from "../apps/gateway/test/entry.ts";
 import { anchorsIn, blocksIn, codesIn, linksIn, markOf, rowsIn, type Block } from "./markdown.ts";
 import { read, root } from "./workspace.ts";
 
@@ -31,7 +32,6 @@ const isWhole = ({ text }: Block) => /^binds:/m.test(text);
 // What the pages and examples name, beside their configs: key.txt and these variables.
 const folder = mkdtempSync(join(tmpdir(), "keybearer-docs-"));
 const bin = join(folder, "bin");
-const command = ["--conditions=@keybearer/source", join(root, "apps/gateway/src/main.ts")];
 const keys = { OPENAI_API_KEY: "sk-of-the-docs", CLIENT_KEY: "client-of-the-docs", TEAM_KEY: "team-of-the-docs" };
 const env = {
   ...keys,
@@ -43,7 +43,7 @@ const env = {
 
 beforeAll(() => {
   mkdirSync(bin);
-  const program = [process.execPath, ...command].map((word) => `'${word}'`).join(" ");
+  const program = [process.execPath, ...entry].map((word) => `'${word}'`).join(" ");
   writeFileSync(join(bin, "keybearer"), `#!/bin/sh\nexec ${program} "$@"\n`, { mode: 0o755 });
   writeFileSync(join(folder, "key.txt"), "sk-in-a-file\n", { mode: 0o600 });
   // An answer of 400 or more is a failure.
@@ -200,7 +200,7 @@ describe("docs/configuration.md has every", () => {
   const page = textOf("docs/configuration.md");
 
   test("field, and no other", async () => {
-    const { stdout } = await run(process.execPath, [...command, "schema"], { cwd: folder, env, maxBuffer: 2 ** 24 });
+    const { stdout } = await run(process.execPath, [...entry, "schema"], { cwd: folder, env, maxBuffer: 2 ** 24 });
     const cells = [...rowsIn(page, ["field"]), ...rowsIn(page, ["policy"])].map(([first = ""]) => first);
     const told = cells.flatMap(codesIn).flatMap((path) => path.replaceAll("[]", "").split("."));
     expect(sorted(told.filter((name) => name !== ""))).toEqual(sorted(fieldsIn(JSON.parse(stdout))));
@@ -227,7 +227,7 @@ describe("docs/limits.md has every", () => {
     );
 
   test("field of frontendPolicies and config.backend, and none that is not there", async () => {
-    const { stdout } = await run(process.execPath, [...command, "schema"], { cwd: folder, env, maxBuffer: 2 ** 24 });
+    const { stdout } = await run(process.execPath, [...entry, "schema"], { cwd: folder, env, maxBuffer: 2 ** 24 });
     const { frontendPolicies, config } = JSON.parse(stdout).properties;
     const bounds = [
       ...leavesIn(frontendPolicies, "frontendPolicies"),
@@ -255,7 +255,7 @@ describe("docs/limits.md has every", () => {
 
 test("docs/operations.md has every field of the access log", () => {
   const source = textOf("packages/telemetry/src/access-log.ts");
-  const written = Array.from(source.matchAll(/\bnamed\("([\w.]+)"\)/g), ([, name = ""]) => name);
+  const written = Array.from(source.matchAll(/\b(?:text|steady|number|name)\("([\w.]+)"\)/g), ([, name = ""]) => name);
   const told = rowsIn(textOf("docs/operations.md"), ["field"], /^Access log$/).flatMap(([cell = ""]) => codesIn(cell));
   expect(sorted(told)).toEqual(sorted([...written, "key.attempts", "caller.NAME"]));
 });
@@ -278,7 +278,7 @@ describe("links", () => {
 async function validate(name: string, text: string, ...flags: string[]): Promise<string> {
   const own = mkdtempSync(join(folder, "config-"));
   writeFileSync(join(own, "config.yaml"), text);
-  const args = [...command, "-f", join(own, "config.yaml"), "--validate-only", ...flags];
+  const args = [...entry, "-f", join(own, "config.yaml"), "--validate-only", ...flags];
   const { stdout } = await run(process.execPath, args, { cwd: folder, env }).catch((error: { stderr: string }) => {
     throw new Error(`${name} is refused:\n${error.stderr}`, { cause: error });
   });

@@ -65,7 +65,28 @@ describe.skipIf(!isBuilt)("installed from its tarball in an empty folder (skippe
     const { version } = JSON.parse(read(join(root, "apps/gateway/package.json")));
     expect(stdout).toContain(version);
   });
+
+  test("the command brings our packages in files of its own, so that it starts soon", async () => {
+    const command = join(folder, "node_modules/.bin/keybearer");
+    const config = 'binds: [{ port: 3000, listeners: [{ routes: [{ backends: [{ host: "127.0.0.1:9" }] }] }] }]';
+    const args = ["--import", tellsLoads, command, "-c", config, "--validate-only"];
+    const { stdout, stderr } = await run(process.execPath, args, { cwd: tmpdir() });
+    expect(stdout).toBe("Configuration is valid!\n");
+    expect(stderr).toContain("/keybearer/dist/main.js\n");
+    expect(stderr).not.toContain("/@keybearer/");
+  });
 });
+
+/** A module that makes a process write the URL of each module that it loads. */
+const tellsLoads = `data:text/javascript,${encodeURIComponent(`
+  import { registerHooks } from "node:module";
+  registerHooks({
+    load(url, context, next) {
+      process.stderr.write(url + "\\n");
+      return next(url, context);
+    },
+  });
+`)}`;
 
 function npm(args: readonly string[], cwd: string) {
   return run("npm", [...args, "--loglevel=error"], { cwd, shell: process.platform === "win32" });

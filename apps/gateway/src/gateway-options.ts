@@ -16,8 +16,8 @@ export interface GatewayOptions {
   readonly sources?: readonly SecretSource[];
   /** Serving threads; 0: in the caller's own. By default the config's `workerThreads`, else one a core. */
   readonly workers?: number;
-  /** Gets whole lines. Dropped by default. */
-  readonly accessLog?: (lines: string) => void;
+  /** Gets whole lines in UTF-8, many at once. Dropped by default. */
+  readonly accessLog?: (lines: Buffer) => void;
   /** Gets whole lines for people. Dropped by default. */
   readonly log?: (lines: string) => void;
   /** The access log goes to a terminal: text unless the config says otherwise. */

@@ -47,7 +47,7 @@ const FLUSH_LIMIT_MS = 200;
 export async function createGateway(given: GatewayOptions): Promise<Gateway> {
   const options: GatewayOptions = {
     ...given,
-    accessLog: (lines) => given.accessLog?.(knownKeys.scrub(lines)),
+    accessLog: (lines) => given.accessLog?.(knownKeys.scrubBytes(lines)),
     log: (lines) => given.log?.(knownKeys.scrub(lines)),
   };
   let log: Log | undefined;
@@ -218,7 +218,7 @@ class RunningGateway implements Gateway {
   }
 
   #fleetOptions(): FleetOptions {
-    const { minHealthyKeys, replayBudgetBytes, fingerprintKey, backend } = this.#started;
+    const { minHealthyKeys, replayBudgetBytes, fingerprintKey, backend, engine } = this.#started;
     return {
       threads: this.#threads,
       start: (worker) => ({
@@ -228,6 +228,7 @@ class RunningGateway implements Gateway {
         worker,
         minimumHealthy: minHealthyKeys,
         replayBudgetBytes: Math.floor(replayBudgetBytes / Math.max(1, this.#threads)),
+        engine,
         upstreamLimits: upstreamLimits(backend),
         fingerprintKey,
         ticketKey: this.#ticketKey.current,

@@ -39,6 +39,17 @@ test("a key that is open stays known, however many others are opened, changed an
   expect(isKnown("quince-that-is-closed-first")).toBe(false);
 });
 
+test("of bytes, a key goes and all others stay, whatever text they are", () => {
+  open().seal("damson-of-a-line-of-bytes");
+  const before = Buffer.from("a caf\u00e9 with damson-of-a-line-of-bytes, \u2026 and a byte that is no text: ");
+  const bytes = Buffer.concat([before, Buffer.of(0xff, 0x0a)]);
+  const scrubbed = knownKeys.scrubBytes(bytes);
+  expect(scrubbed.toString("latin1")).toBe(knownKeys.scrub(bytes.toString("latin1")));
+  expect(scrubbed.toString()).toMatch(/^a café with \[secret [\da-f]{8}\], … and a byte that is no text: \ufffd\n$/);
+  const clean = Buffer.from("nothing to hide");
+  expect(knownKeys.scrubBytes(clean)).toBe(clean);
+});
+
 test("what a source seals after it was given up is known as well", () => {
   const { seal, close } = open();
   close();

@@ -36,6 +36,13 @@ class KnownKeys {
     return this.#scrub(text);
   }
 
+  /** Of text in UTF-8. All other bytes stay as they are: keys are ASCII, and so is each of their forms. */
+  scrubBytes(bytes: Buffer): Buffer {
+    const text = bytes.toString("latin1");
+    const scrubbed = this.scrub(text);
+    return scrubbed === text ? bytes : Buffer.from(scrubbed, "latin1");
+  }
+
   /** Of an error that is not ours: it may quote a key that nobody has sealed yet, so what looks like one goes as well. */
   scrubForeign(text: string): string {
     return this.scrub(text).replaceAll(KEY_LIKE, "<a key?>");

@@ -6,8 +6,8 @@ const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 const TRY_AGAIN_MS = 10;
 
 export interface Output {
-  /** Drops the text, and counts it, when the reader is too far behind. */
-  write(text: string): void;
+  /** Drops the bytes, and counts them, when the reader is too far behind. The caller leaves them as they are. */
+  write(bytes: Buffer): void;
   readonly droppedBytes: number;
   /** Resolves when all is written, or after the time limit. */
   flush(limitMs: number): Promise<void>;
@@ -37,7 +37,8 @@ export function createOutput(fd: number, closed: () => void): Output {
       idle?.();
       return;
     }
-    const bytes = Buffer.concat(waiting);
+    const [only] = waiting;
+    const bytes = waiting.length === 1 && only ? only : Buffer.concat(waiting);
     waiting = [];
     waitingBytes = 0;
     send(bytes);
@@ -50,8 +51,7 @@ export function createOutput(fd: number, closed: () => void): Output {
   };
 
   return {
-    write(text) {
-      const bytes = Buffer.from(text);
+    write(bytes) {
       if (broken || waitingBytes + bytes.length > MAX_WAITING_BYTES) {
         droppedBytes += bytes.length;
         return;

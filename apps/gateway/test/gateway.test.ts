@@ -22,7 +22,7 @@ test.each([0, 2])(
   "with workers: %i, close() drains; twice is the same as once, and the port is free again",
   async (workers) => {
     const lines: string[] = [];
-    const options = { config: config(), workers, accessLog: (text: string) => void lines.push(text) };
+    const options = { config: config(), workers, accessLog: (text: Buffer) => void lines.push(text.toString()) };
     const gateway = await gatewayInProcess(options);
     const url = gateway.urls.binds[0]!;
     const answer = await ask(url, { body: { stream: true }, headers: { "x-simulate": "events=5, delay-ms=20" } });

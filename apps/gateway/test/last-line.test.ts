@@ -7,6 +7,7 @@ import { canariesIn } from "./canaries.ts";
 import { ask, noSmallServers, oneRoute } from "./configs.ts";
 import { gatewayInProcess, refusals } from "./in-process.ts";
 import { directoryOf, runKeybearer, startKeybearer, type RunOptions } from "./keybearer.ts";
+import { seesWrites } from "./sees-writes.ts";
 
 const keys = {
   first: "tangerine/first+key=of-the-source",
@@ -195,11 +196,12 @@ describe("an error that nobody catches", () => {
 test("a thread that says what it sends, and dies of it, is told about without the key", async () => {
   const directory = directoryOf({
     "saying.mjs": `
-import { subscribe } from "node:diagnostics_channel";
-subscribe("undici:client:sendHeaders", ({ headers }) => {
+${seesWrites}
+function seen(headers) {
+  if (!headers.startsWith("POST ")) return;
   console.error("the thread says " + headers);
   setTimeout(() => { throw new Error("the thread dies of " + headers); }, 0);
-});`,
+}`,
   });
   const gateway = await startKeybearer({
     config: oneRoute({ upstream: provider.host, auth: '{ key: "$PLANTED_KEY" }' }),

@@ -12,6 +12,7 @@ import { canariesIn } from "./canaries.ts";
 import { ask } from "./configs.ts";
 import { gatewayInProcess, refusals } from "./in-process.ts";
 import { directoryOf, runKeybearer, startKeybearer, type Keybearer } from "./keybearer.ts";
+import { seesWrites } from "./sees-writes.ts";
 
 /** What the operator holds. Some look like keys, some do not; some change when they are encoded. */
 const keys = {
@@ -234,20 +235,26 @@ function expectNone(said: Readonly<Record<string, string>>, canaries: Readonly<R
 
 /** Loaded into each thread: throws in the middle of a handler, and out of one, errors that hold all that they could get. */
 const throwing = `
-import { subscribe } from "node:diagnostics_channel";
-import { ServerResponse } from "node:http";
+${seesWrites}
+import { isMainThread } from "node:worker_threads";
+// A head, when it is read, and then again when it is written.
+let head = "";
+const toString = Buffer.prototype.toString;
+Buffer.prototype.toString = function (...args) {
+  const text = toString.apply(this, args);
+  if (text.includes("\\r\\nx-throw: ")) head = text;
+  return text;
+};
+function seen(text) {
+  if (isMainThread) return;
+  if (text.includes("x-throw: thread")) process.nextTick(() => { throw laden("thrown by a thread", head + text); });
+  if (!text.startsWith("HTTP/1.1 404") || !head.includes("x-throw: handler")) return;
+  const headers = head;
+  head = "";
+  throw laden("thrown by a handler", headers + text);
+}
 const laden = (message, headers) =>
   Object.assign(new Error(message, { cause: Object.assign(new Error("inner"), { headers }) }), { headers, request: { headers } });
-const writeHead = ServerResponse.prototype.writeHead;
-ServerResponse.prototype.writeHead = function (...args) {
-  const { headers } = this.req;
-  if (headers["x-throw"] !== "handler" || this.thrown) return writeHead.apply(this, args);
-  this.thrown = true;
-  throw laden("thrown by a handler", headers);
-};
-subscribe("http.server.request.start", ({ request }) => {
-  if (request.headers["x-throw"] === "thread") throw laden("thrown by a thread", request.headers);
-});
 `;
 
 test("the process: logs, errors, admin pages, metrics, answers and other providers get no key and no token", async () => {
@@ -283,7 +290,10 @@ test("the process: logs, errors, admin pages, metrics, answers and other provide
   }
   if (pem.files) await caller.asks("tls");
   await badRequests(caller);
-  await caller.asks("env", {}, { "x-throw": "handler" });
+  // Whichever way it goes: what is thrown must not take a key with it.
+  await caller
+    .sends("/no/such/path", { method: "GET", headers: { "x-route": "none", "x-throw": "handler" } })
+    .catch(() => undefined);
   await caller.asks("passthrough", {}, { "x-throw": "thread" }).catch(() => undefined);
   await keybearer.said("stderr", /thrown by a thread/);
   await untilServed(caller);

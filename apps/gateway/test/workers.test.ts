@@ -4,6 +4,7 @@ import { startSimulator, type Simulator } from "@keybearer/simulator";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ask, oneRoute } from "./configs.ts";
 import { directoryOf, startKeybearer, type Keybearer } from "./keybearer.ts";
+import { seesWrites } from "./sees-writes.ts";
 
 let provider: Simulator;
 beforeAll(async () => {
@@ -14,15 +15,11 @@ afterAll(() => provider.close());
 const config = (): string => oneRoute({ upstream: provider.host, auth: '{ key: "sk-a" }' });
 const two = { WORKER_THREADS: "2" };
 
-/** Loaded before the gateway, into each of its threads: a request with this header is the death of the one that gets it. */
-const deadly = `
-import { subscribe } from "node:diagnostics_channel";
-import { isMainThread } from "node:worker_threads";
-if (!isMainThread) {
-  subscribe("http.server.request.start", ({ request }) => {
-    if (request.headers["x-die"] === "throw") throw new Error("an error on purpose");
-    if (request.headers["x-die"] === "exit") process.exit(7);
-  });
+/** Loaded before the gateway, into each of its threads: a request with this header is the death of the one that sends it on. */
+const deadly = `${seesWrites}
+function seen(text) {
+  if (/^x-die: exit\\r$/m.test(text)) process.exit(7);
+  if (/^x-die: throw\\r$/m.test(text)) process.nextTick(() => { throw new Error("an error on purpose"); });
 }
 `;
 

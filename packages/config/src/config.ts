@@ -28,6 +28,8 @@ export interface Settings {
   readonly readinessAddr: ListenAddress | "off";
   /** Undefined: one a core. */
   readonly workerThreads: number | undefined;
+  /** What speaks HTTP/1.1 on both sides: `node` is node:http and undici. */
+  readonly engine: "wire" | "node";
   readonly connectionTerminationDeadlineMs: number;
   readonly connectionMinTerminationDeadlineMs: number;
   /** Format undefined: text on a terminal, else json. */

@@ -14,7 +14,8 @@ export interface Choice {
 }
 
 export function choiceOf(strategy: Strategy, entries: readonly Entry[], random: () => number): Choice {
-  if (strategy === "ordered") return inOrder(entries);
+  // Of one key there is no choice, and nothing has to be known of the request.
+  if (strategy === "ordered" || entries.length === 1) return inOrder(entries);
   return strategy === "roundRobin" ? inTurn(entries, random) : byConversation(entries, random);
 }
 

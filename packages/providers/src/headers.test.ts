@@ -53,4 +53,19 @@ describe("a list of headers", () => {
       }),
     );
   });
+
+  test("takes over those of another list that pass, in order, and tells whether one is there", () => {
+    const headers = HeaderList.from(["B", "0"]);
+    headers.appendFrom(HeaderList.from(["A", "1", "Drop", "2", "a", "3"]), (name) => name !== "drop");
+    expect(headers.toFlat()).toEqual(["b", "0", "a", "1", "a", "3"]);
+    expect(headers.some((name, value) => name === "a" && value === "3")).toBe(true);
+    expect(headers.some((_, value) => value === "2")).toBe(false);
+  });
+
+  test("lower-cases names however many there are, and however long", () => {
+    const names = Array.from({ length: 2000 }, (_, index) => `X-${"Long".repeat(index % 40)}-${index}`);
+    for (const each of [...names, ...names]) {
+      expect(HeaderList.from([each, ""]).toFlat()).toEqual([each.toLowerCase(), ""]);
+    }
+  });
 });

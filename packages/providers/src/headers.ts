@@ -1,5 +1,23 @@
 /** The headers of a request on its way out: one flat array of lower-case names and values. */
 
+/** As strangers send them, so only so many, and none that is long. */
+const rememberedNames = 512;
+const longestName = 64;
+const lowerNames = new Map<string, string>();
+
+/** The same few names come with every message: looking one up is faster than lower-casing it. */
+function lowerCase(name: string): string {
+  const known = lowerNames.get(name);
+  if (known !== undefined) return known;
+  if (name.length > longestName) return name.toLowerCase();
+  // A copy: what was cut out of a head would keep the whole head in memory.
+  const copy = Buffer.from(name).toString();
+  const lower = copy.toLowerCase();
+  if (lowerNames.size >= rememberedNames) lowerNames.clear();
+  lowerNames.set(copy, lower);
+  return lower;
+}
+
 /** Ordered, and a name may stand in it more than once. Every name but those given to `from` must be lower case already. */
 export class HeaderList {
   readonly #flat: string[] = [];
@@ -7,7 +25,7 @@ export class HeaderList {
   /** From names and values in turn, as node and undici give them. Names are lower-cased. */
   static from(raw: readonly string[]): HeaderList {
     const list = new HeaderList();
-    for (let i = 0; i + 1 < raw.length; i += 2) list.append((raw[i] ?? "").toLowerCase(), raw[i + 1] ?? "");
+    for (let i = 0; i + 1 < raw.length; i += 2) list.append(lowerCase(raw[i] ?? ""), raw[i + 1] ?? "");
     return list;
   }
 
@@ -41,6 +59,22 @@ export class HeaderList {
 
   append(name: string, value: string): void {
     this.#flat.push(name, value);
+  }
+
+  /** Those of another list whose names pass, in order. */
+  appendFrom(other: HeaderList, passes: (name: string) => boolean): void {
+    const flat = other.#flat;
+    for (let i = 0; i < flat.length; i += 2) {
+      const name = flat[i] ?? "";
+      if (passes(name)) this.#flat.push(name, flat[i + 1] ?? "");
+    }
+  }
+
+  some(test: (name: string, value: string) => boolean): boolean {
+    for (let i = 0; i < this.#flat.length; i += 2) {
+      if (test(this.#flat[i] ?? "", this.#flat[i + 1] ?? "")) return true;
+    }
+    return false;
   }
 
   delete(name: string): void {

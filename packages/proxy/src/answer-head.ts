@@ -31,16 +31,10 @@ export function answerHead(
 ): readonly string[] {
   const guarded = backend.ai !== undefined || backend.credentials.length > 0;
   const isOwnKey = key !== undefined && key.source !== "passthrough";
-  const named = incoming.has("connection")
-    ? incoming
-        .values("connection")
-        .join(",")
-        .toLowerCase()
-        .split(/\s*,\s*/)
-    : [];
+  const named = incoming.has("connection") ? connectionNames(incoming) : undefined;
   const removed = (name: string): boolean =>
     NEVER_RELAYED.has(name) ||
-    named.includes(name) ||
+    named?.includes(name) === true ||
     // A cookie of the provider's account is nothing for its gateway's callers, nor is the account's name.
     (guarded && name === "set-cookie") ||
     (isOwnKey && ACCOUNT_HEADERS.has(name)) ||
@@ -48,12 +42,20 @@ export function answerHead(
     // Events may be taken out, and should the stream break, an event of ours is its last.
     (streaming && name === "content-length") ||
     (ownsCors && name.startsWith("access-control-"));
-  const head: string[] = ["x-request-id", requestId];
-  for (const [name, value] of incoming) if (!removed(name)) head.push(name, value);
-  if (backend.tellsKey && key) head.push(KEY_HEADER, key.name);
-  if (answerHeaders.length > 0) head.push(...answerHeaders);
-  if (!backend.editResponse) return head;
-  const list = HeaderList.from(head);
-  backend.editResponse(list);
-  return list.toFlat();
+  const head = new HeaderList();
+  head.append("x-request-id", requestId);
+  head.appendFrom(incoming, (name) => !removed(name));
+  if (backend.tellsKey && key) head.append(KEY_HEADER, key.name);
+  for (let index = 0; index < answerHeaders.length; index += 2)
+    head.append(answerHeaders[index] ?? "", answerHeaders[index + 1] ?? "");
+  backend.editResponse?.(head);
+  return head.toFlat();
+}
+
+function connectionNames(incoming: HeaderList): readonly string[] {
+  return incoming
+    .values("connection")
+    .join(",")
+    .toLowerCase()
+    .split(/\s*,\s*/);
 }

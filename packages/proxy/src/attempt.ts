@@ -7,13 +7,13 @@ import type { PlacedKeys } from "./credential.ts";
 import type { RoutePolicies } from "./definition.ts";
 import { dispatch, type Attempt, type UpstreamAnswer } from "./dispatch.ts";
 import { asProxyError, ProxyError } from "./errors.ts";
-import type { Observer } from "./observer.ts";
+import type { Road } from "./handle.ts";
 import { relay } from "./relay.ts";
-import { look, mayRefuse, type Looked, type Refusal } from "./refusal.ts";
-import type { ReplayBudget, RequestBody } from "./replay.ts";
-import type { Retries } from "./retries.ts";
+import { look, mayRefuse, type Looked } from "./refusal.ts";
+import type { RequestBody } from "./replay.ts";
+import type { AttemptFailure, Retries } from "./retries.ts";
 import type { RequestCredentials } from "./request-facts.ts";
-import { attemptTimeout, leftMs, type HealingTimeouts } from "./timeouts.ts";
+import { attemptTimeout, leftMs } from "./timeouts.ts";
 import type { Transaction } from "./transaction.ts";
 
 /** What stays the same from one attempt to the next. */
@@ -24,11 +24,7 @@ export interface Way {
   /** After the route's rewrite. */
   readonly path: string;
   readonly credentials: RequestCredentials;
-  readonly observer: Observer;
-  readonly replayBudget: ReplayBudget;
-  readonly timeouts: HealingTimeouts;
-  /** 0 to 1. */
-  readonly random: () => number;
+  readonly road: Road;
 }
 
 /** A request with its keys in place. Whoever has it gives back the keys and the candidate. */
@@ -38,14 +34,14 @@ export interface Prepared {
   readonly keys: PlacedKeys;
 }
 
-/** Undefined: the client has its answer. Else the provider refused, and the client knows nothing of it yet. */
+/** Undefined: the client has its answer. Else the provider refused or failed, and most often the client knows nothing yet. */
 export async function attempt(
   transaction: Transaction,
   way: Way,
   body: RequestBody,
   prepared: Prepared,
   retries: Retries,
-): Promise<Refusal | undefined> {
+): Promise<AttemptFailure | undefined> {
   const { keys, candidate } = prepared;
   const { backend } = candidate;
   let outcome: Outcome = { kind: "failed" };
@@ -70,13 +66,13 @@ export async function attempt(
     await relay(looked.answer, backend, transaction, { begun: () => body.forget(), pin: pinning(prepared, way) });
     return undefined;
   } catch (error) {
-    const failure = asProxyError(error, transaction.requestId, way.observer);
+    const failure = asProxyError(error, transaction.requestId, way.road.observer);
     // Nothing for the upstream to finish: where the fault is ours or the client's, it may still be at it.
     sent?.abort(failure);
     if (failure.code === "client_closed" && outcome.kind === "failed") outcome = { kind: "abandoned" };
     // Our own full queue says nothing of the endpoint.
     if (failure.isUnsent) outcome = failure.code === "upstream_busy" ? { kind: "abandoned" } : unreached;
-    throw failure;
+    return failure;
   } finally {
     keys.release(outcome);
     candidate.release(outcome);
@@ -91,7 +87,7 @@ const unreached: Outcome = {
 
 function send(
   transaction: Transaction,
-  { observer, policies }: Way,
+  { road: { observer }, policies }: Way,
   body: RequestBody,
   { candidate: { backend }, outgoing, keys }: Prepared,
 ): Attempt {
@@ -118,7 +114,7 @@ function mayBeRefused({ keys: { versions, facts } }: Prepared, { candidates }: W
 function seen(
   answer: UpstreamAnswer,
   transaction: Transaction,
-  { policies, timeouts }: Way,
+  { policies, road: { timeouts } }: Way,
   { candidate, keys: { isCallers } }: Prepared,
 ): Promise<Looked> {
   const left = Math.max(leftMs(transaction, policies), 0);
@@ -138,13 +134,11 @@ function pinning({ candidate, keys }: Prepared, { candidates }: Way): ((response
       candidate.pin(responseId);
     };
   }
-  return definition.credential?.choosesByBody === true ? keys.pin : undefined;
+  return definition.credential?.choosesByBody === true ? (responseId) => keys.pin(responseId) : undefined;
 }
 
 /** Milliseconds for which the provider says that nothing remains. Most answers say that much does: they are not read. */
 function exhausted(headers: HeaderList): number | undefined {
-  for (const [name, value] of headers) {
-    if (value === "0" && name.includes("remaining")) return readRateLimits(headers, Date.now()).exhaustedMs;
-  }
-  return undefined;
+  const isSaid = headers.some((name, value) => value === "0" && name.includes("remaining"));
+  return isSaid ? readRateLimits(headers, Date.now()).exhaustedMs : undefined;
 }

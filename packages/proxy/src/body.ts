@@ -27,13 +27,17 @@ export async function decodeBytes(
     .catch(() => undefined);
 }
 
-/** Throws ProxyError. A body that was compressed goes on decoded, and `headers` says so. */
-export async function readDecoded(
+/**
+ * Throws ProxyError, or rejects with it. A body that was compressed goes on decoded, and `headers` says so. One that is
+ * there, and as it should be, comes at once.
+ */
+export function readDecoded(
   exchange: Exchange,
   headers: HeaderList,
   limitBytes: number,
   timeout: Timeout | undefined,
-): Promise<Uint8Array> {
+): Uint8Array | Promise<Uint8Array> {
+  if (!headers.has("content-encoding")) return exchange.readBody(limitBytes, timeout);
   // All of them: a second header is a second coding (RFC 9110 section 8.4).
   const encoding = headers.values("content-encoding").join(", ").trim().toLowerCase() || "identity";
   const decode = decoders.get(encoding);
@@ -44,13 +48,16 @@ export async function readDecoded(
       `The content encoding ${encoding.slice(0, 40)} is not supported; known: ${known}.`,
     );
   }
-  const bytes = await exchange.readBody(limitBytes, timeout);
-  if (!decode) return bytes;
-  const decoded = await decode(bytes, { maxOutputLength: limitBytes }).catch((cause: unknown) => {
-    throw undecodable(cause, encoding, limitBytes);
-  });
-  headers.delete("content-encoding");
-  return decoded;
+  const body = exchange.readBody(limitBytes, timeout);
+  if (!decode) return body;
+  const decoded = async (): Promise<Uint8Array> => {
+    const plain = await decode(await body, { maxOutputLength: limitBytes }).catch((cause: unknown) => {
+      throw undecodable(cause, encoding, limitBytes);
+    });
+    headers.delete("content-encoding");
+    return plain;
+  };
+  return decoded();
 }
 
 /** Throws ProxyError `invalid_json`, `invalid_multipart`. */

@@ -13,49 +13,56 @@ interface Plan {
   readonly ai: CompiledAi;
   readonly call: Call;
   readonly edit: BodyEdit;
+  readonly writesBody: boolean;
 }
 
 export class Calls {
   readonly #transaction: Transaction;
   readonly #credentials: RequestCredentials;
-  readonly #plans: readonly Plan[];
-  /** Undefined: no backend needs to know it. */
+  readonly #plans: Plan[] = [];
   #received: Uint8Array | undefined;
   #prepared: Backend | undefined;
+  /** Something in the body must be known or written before a backend gets it. */
+  readonly needBody: boolean;
 
-  /** Throws ProxyError: 404, 413, 415, 504. `timeout`: for the body to arrive. */
-  static async read(
-    transaction: Transaction,
-    backends: readonly Backend[],
-    path: string,
-    credentials: RequestCredentials,
-    timeout: () => Timeout | undefined,
-  ): Promise<Calls> {
-    const plans = backends.flatMap((backend) => (backend.ai ? planOf(transaction, backend, backend.ai, path) : []));
-    const calls = new Calls(transaction, credentials, plans);
-    const { exchange, headers } = transaction;
-    const areSeveral = plans.length > 1;
-    if (!exchange.hasBody || !plans.some((plan) => readsBody(plan, areSeveral))) return calls;
-    calls.#received = await readDecoded(exchange, headers, transaction.limits.bufferBytes, timeout());
-    if (plans.some(({ call, ai }) => call.takesModel && (areSeveral || choosesByBody(ai)))) {
-      credentials.body = calls.#received;
-    }
-    return calls;
-  }
-
-  private constructor(transaction: Transaction, credentials: RequestCredentials, plans: readonly Plan[]) {
+  /** Throws ProxyError: 404. */
+  constructor(transaction: Transaction, backends: readonly Backend[], path: string, credentials: RequestCredentials) {
     this.#transaction = transaction;
     this.#credentials = credentials;
-    this.#plans = plans;
+    for (const backend of backends) {
+      if (backend.ai) this.#plans.push(planOf(transaction, backend, backend.ai, path));
+    }
+    this.needBody =
+      transaction.exchange.hasBody && this.#plans.some((plan) => plan.writesBody || this.#choosesBy(plan));
+  }
+
+  /** Throws ProxyError: 413, 415, 504. `timeout`: for the body to arrive. Undefined: it was there. */
+  read(timeout: Timeout | undefined): Promise<void> | undefined {
+    const { exchange, headers, limits } = this.#transaction;
+    const body = readDecoded(exchange, headers, limits.bufferBytes, timeout);
+    if (body instanceof Promise) return body.then((bytes) => this.#receive(bytes));
+    this.#receive(body);
+    return undefined;
+  }
+
+  #receive(body: Uint8Array): void {
+    this.#received = body;
+    if (this.#plans.some((plan) => this.#choosesBy(plan))) this.#credentials.body = body;
+  }
+
+  /** Which backend or key serves hangs on the body. */
+  #choosesBy({ call, ai }: Plan): boolean {
+    return call.takesModel && (this.#plans.length > 1 || ai.definition.credential?.choosesByBody === true);
   }
 
   /** The call as this backend is to get it. Throws ProxyError: 400. */
   prepare(backend: Backend): void {
     if (this.#prepared === backend) return;
     this.#prepared = backend;
-    const plan = this.#plans.find((each) => each.backend === backend);
-    if (!plan) return;
-    const { call, edit, ai } = plan;
+    for (const plan of this.#plans) if (plan.backend === backend) this.#prepare(plan);
+  }
+
+  #prepare({ call, edit, ai }: Plan): void {
     const { dialect, system } = ai.provider;
     const transaction = this.#transaction;
     transaction.call = call;
@@ -77,15 +84,7 @@ function planOf({ exchange, headers }: Transaction, backend: Backend, ai: Compil
     );
   const { model, includeUsage } = ai.definition;
   const edit = { model: call.takesModel ? model : undefined, includeUsage: includeUsage && call.streamsUsageOnRequest };
-  return { backend, ai, call, edit };
-}
-
-function readsBody({ call, edit, ai }: Plan, areSeveral: boolean): boolean {
-  return edit.model !== undefined || edit.includeUsage || (call.takesModel && (areSeveral || choosesByBody(ai)));
-}
-
-function choosesByBody({ definition }: CompiledAi): boolean {
-  return definition.credential?.choosesByBody === true;
+  return { backend, ai, call, edit, writesBody: edit.model !== undefined || edit.includeUsage };
 }
 
 function classify(

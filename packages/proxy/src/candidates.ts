@@ -11,6 +11,8 @@ export interface BackendChoice {
   readonly backends: readonly Backend[];
   /** Undefined: there is one backend. */
   readonly endpoints: Endpoints | undefined;
+  /** That one, which nobody keeps a record of. */
+  readonly only: Candidate | undefined;
 }
 
 /** A backend, held by a request. */
@@ -29,12 +31,13 @@ export function compileChoice(
 ): BackendChoice {
   const { weight } = definition;
   if (definition.kind !== "groups") {
-    return { weight, backends: [compileBackend(definition, policies, context)], endpoints: undefined };
+    const backend = compileBackend(definition, policies, context);
+    return { weight, backends: [backend], endpoints: undefined, only: { backend, release: nothing, pin: nothing } };
   }
   const endpoints = context.endpoints(definition.id);
   if (!endpoints) throw new DefinitionError("UNKNOWN_ENDPOINTS", `no endpoints ${definition.id}`);
   const backends = definition.groups.flat().map((member) => compileBackend(member, policies, context));
-  return { weight, backends, endpoints };
+  return { weight, backends, endpoints, only: undefined };
 }
 
 /** For one request. */
@@ -59,10 +62,9 @@ export class Candidates {
 
   /** Undefined: each was dropped. */
   take(): Candidate | undefined {
-    const { backends, endpoints } = this.#choice;
+    const { backends, endpoints, only } = this.#choice;
     if (endpoints) return candidateOf(backends, endpoints.acquire(this.#facts, this.#dropped));
-    const [only] = backends;
-    return only && this.#dropped.length === 0 ? { backend: only, release: nothing, pin: nothing } : undefined;
+    return this.#dropped.length === 0 ? only : undefined;
   }
 
   /** It cannot serve this request, or no more. */

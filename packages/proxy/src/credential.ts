@@ -6,20 +6,42 @@ import type { Backend } from "./backend.ts";
 import { ProxyError } from "./errors.ts";
 import type { KeyFacts } from "./observer.ts";
 
-export interface PlacedKeys {
+export class PlacedKeys {
+  readonly #leases: readonly Lease[];
   /** The first key, which is the one that pays; undefined: the backend has none. */
   readonly facts: KeyFacts | undefined;
   /** That key is the caller's own token: what becomes of it concerns nobody else. */
   readonly isCallers: boolean;
   /** Of all keys that are the gateway's own. */
-  readonly versions: readonly SecretVersion[];
+  readonly versions: SecretVersion[] = [];
+
+  constructor(leases: readonly Lease[]) {
+    const [first] = leases;
+    this.#leases = leases;
+    this.facts = first && { name: first.name, source: first.source, fingerprint: first.version.secret.fingerprint };
+    this.isCallers = first !== undefined && !isOwn(first);
+    for (const lease of leases) if (isOwn(lease)) this.versions.push(lease.version);
+  }
+
   /** Asks the first key's source for a newer version. Undefined: it has nothing that could be asked. Never rejects. */
-  renew(): Promise<boolean> | undefined;
+  renew(): Promise<boolean> | undefined {
+    return this.#leases[0]?.renew?.();
+  }
+
   /** What is known before the answer has ended. */
-  report(outcome: Outcome): void;
+  report(outcome: Outcome): void {
+    this.#leases[0]?.report?.(outcome);
+  }
+
   /** The answer is a response from which later requests may go on, with the first key. */
-  readonly pin: (responseId: string) => void;
-  release(outcome: Outcome): void;
+  pin(responseId: string): void {
+    this.#leases[0]?.pin?.(responseId);
+  }
+
+  release(outcome: Outcome): void {
+    this.#leases[0]?.release(outcome);
+    for (let index = 1; index < this.#leases.length; index++) this.#leases[index]?.release(besides(outcome));
+  }
 }
 
 /**
@@ -36,7 +58,7 @@ export function placeCredentials(
   try {
     for (const { credential, placement } of backend.credentials) {
       // The first is the one that pays, and that another may stand in for.
-      const lease = credential.acquire(facts, leases.length === 0 ? tried : []);
+      const lease = credential.acquire(facts, leases.length === 0 ? tried : none);
       leases.push(lease);
       placement.place(lease.version, outgoing);
     }
@@ -44,19 +66,10 @@ export function placeCredentials(
     for (const lease of leases) lease.release({ kind: "abandoned" });
     throw KeyringError.is(error) || !SecretError.is(error) ? error : explain(error);
   }
-  const [first] = leases;
-  return {
-    facts: first && { name: first.name, source: first.source, fingerprint: first.version.secret.fingerprint },
-    isCallers: first !== undefined && !isOwn(first),
-    versions: leases.filter(isOwn).map(({ version }) => version),
-    renew: () => first?.renew?.(),
-    report: (outcome) => first?.report?.(outcome),
-    pin: (responseId) => first?.pin?.(responseId),
-    release: (outcome) => {
-      for (const [index, lease] of leases.entries()) lease.release(index === 0 ? outcome : besides(outcome));
-    },
-  };
+  return new PlacedKeys(leases);
 }
+
+const none: readonly string[] = [];
 
 function isOwn({ source }: Lease): boolean {
   return source !== "passthrough";

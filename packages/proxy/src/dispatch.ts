@@ -65,6 +65,7 @@ export function dispatch(dispatcher: Dispatcher, request: UpstreamRequest): Atte
 }
 
 class Call implements PoolHandler, Attempt, UpstreamAnswer {
+  readonly readsRawHeaders = true;
   readonly answer: Promise<UpstreamAnswer>;
   status = 0;
   headers = new HeaderList();
@@ -199,9 +200,16 @@ export function isEventStream(headers: HeaderList): boolean {
   return /^text\/event-stream\b/i.test(headers.get("content-type") ?? "");
 }
 
-function textHeaders(raw: unknown): string[] {
+/** Of undici they are bytes, of others text. */
+function textHeaders(raw: Dispatcher.DispatchController["rawHeaders"]): readonly string[] {
   if (!Array.isArray(raw)) return [];
-  return raw.map((item: unknown) => (Buffer.isBuffer(item) ? item.toString("latin1") : String(item)));
+  return isText(raw)
+    ? raw
+    : raw.map((item: unknown) => (Buffer.isBuffer(item) ? item.toString("latin1") : String(item)));
+}
+
+function isText(raw: readonly unknown[]): raw is readonly string[] {
+  return typeof raw[0] === "string";
 }
 
 const explanations: Readonly<Record<string, readonly [ProxyErrorCode, string]>> = {

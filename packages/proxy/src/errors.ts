@@ -9,6 +9,7 @@ export type ProxyErrorCode =
   | "invalid_request"
   | "invalid_path"
   | "method_not_supported"
+  | "method_unknown"
   | "version_not_supported"
   | "upgrade_not_supported"
   | "expectation_failed"
@@ -49,6 +50,7 @@ const facts: Record<ProxyErrorCode, readonly [status: number, reason: RequestRea
   invalid_request: [400, "InvalidRequest"],
   invalid_path: [400, "InvalidRequest"],
   method_not_supported: [405, "InvalidRequest"],
+  method_unknown: [501, "InvalidRequest"],
   version_not_supported: [505, "InvalidRequest"],
   upgrade_not_supported: [501, "InvalidRequest"],
   expectation_failed: [417, "InvalidRequest"],
@@ -89,6 +91,7 @@ const ending: ReadonlySet<ProxyErrorCode> = new Set([
   "invalid_request",
   "invalid_path",
   "method_not_supported",
+  "method_unknown",
   "version_not_supported",
   "upgrade_not_supported",
   "expectation_failed",

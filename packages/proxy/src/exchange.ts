@@ -28,10 +28,11 @@ export interface Exchange {
   readonly tls?: ConnectionTls | undefined;
   readonly hasBody: boolean;
   /**
-   * The whole body. Throws ProxyError `request_too_large` as soon as it is known to be longer than `limitBytes`,
-   * `client_closed` when the client leaves meanwhile, and the timeout's error when the client takes longer.
+   * The whole body, at once where it has come with the head. Throws, or rejects with, ProxyError `request_too_large` as
+   * soon as it is known to be longer than `limitBytes`, `client_closed` when the client leaves meanwhile, and the
+   * timeout's error when the client takes longer.
    */
-  readBody(limitBytes: number, timeout?: Timeout): Promise<Uint8Array>;
+  readBody(limitBytes: number, timeout?: Timeout): Uint8Array | Promise<Uint8Array>;
   /**
    * The body as it comes, for one reader, who sets the pace. Instead of `readBody`, not beside it. Throws ProxyError
    * `request_too_large` when it turns out to be longer than `limitBytes`.

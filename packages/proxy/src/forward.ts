@@ -9,7 +9,7 @@ import { ProxyError } from "./errors.ts";
 import { buildOutgoing } from "./outgoing.ts";
 import { Patience } from "./patience.ts";
 import { concernsKey, concernsVersion, isTurnedAway } from "./refusal.ts";
-import { requestBody, type RequestBody } from "./replay.ts";
+import { requestBody } from "./replay.ts";
 import { Retries, type AttemptFailure } from "./retries.ts";
 import type { Transaction } from "./transaction.ts";
 import { Tried } from "./tried.ts";
@@ -37,12 +37,20 @@ export async function forward(transaction: Transaction, way: Way): Promise<void>
     keyless: [],
     mayAsk: true,
   };
-  const first = await prepare(transaction, way, course);
-  if (!first) throw new ProxyError("no_backend", "The route has no backend that takes requests.");
+  let prepared = next(transaction, way, course) ?? (await nextAfterAll(transaction, way, course));
+  if (!prepared) throw new ProxyError("no_backend", "The route has no backend that takes requests.");
   const isWorthKeeping = way.candidates.areWorthAnother || way.policies.retry !== undefined;
-  const body = requestBody(transaction, isWorthKeeping, way.replayBudget);
+  const body = requestBody(transaction, isWorthKeeping, way.road.replayBudget);
   try {
-    if (await isServed(transaction, way, body, course, first)) return;
+    while (prepared) {
+      const failure = await attempt(transaction, way, body, prepared, course.retries);
+      if (!failure) return;
+      course.failed = { failure, prepared };
+      if (!ProxyError.is(failure)) note(transaction, prepared, failure);
+      if (!body.canBeSentAgain || !(await goesOn(failure, prepared, way, course))) break;
+      if (ProxyError.is(failure)) note(transaction, prepared, failure);
+      prepared = next(transaction, way, course) ?? (await nextAfterAll(transaction, way, course));
+    }
     end(transaction, course);
   } finally {
     body.close();
@@ -58,25 +66,6 @@ function end(transaction: Transaction, { failed, tried }: Course): void {
   const error = prepared.keys.facts && concludeRefusal(failure, backend);
   if (error) throw error;
   answerRefusal(failure, backend, transaction, tried.versions);
-}
-
-/** False: there is no other way left. */
-async function isServed(
-  transaction: Transaction,
-  way: Way,
-  body: RequestBody,
-  course: Course,
-  first: Prepared,
-): Promise<boolean> {
-  for (let prepared: Prepared | undefined = first; prepared; prepared = await prepare(transaction, way, course)) {
-    const failure = await attempt(transaction, way, body, prepared, course.retries).catch(asFailure);
-    if (!failure) return true;
-    course.failed = { failure, prepared };
-    if (!ProxyError.is(failure)) note(transaction, prepared, failure);
-    if (!body.canBeSentAgain || !(await goesOn(failure, prepared, way, course))) return false;
-    if (ProxyError.is(failure)) note(transaction, prepared, failure);
-  }
-  return false;
 }
 
 /** True: another attempt may follow, if there is a backend and a key for it. Throws ProxyError when nobody waits for it. */
@@ -100,31 +89,30 @@ function leadsElsewhere(failure: AttemptFailure, { keys }: Prepared, { areSevera
   return isTurnedAway(failure) || (!keys.facts && concernsKey(failure));
 }
 
-function asFailure(error: unknown): ProxyError {
-  if (ProxyError.is(error)) return error;
-  throw error;
+/** The next backend, key, or version of one. Undefined: each that could serve was tried. */
+function next(transaction: Transaction, way: Way, course: Course): Prepared | undefined {
+  const { candidates } = way;
+  for (let candidate = candidates.take(); candidate; candidate = candidates.take()) {
+    const prepared = prepareFor(candidate, transaction, way, course);
+    if (prepared) return prepared;
+    candidate.release({ kind: "abandoned" });
+    candidates.drop(candidate.backend);
+  }
+  return undefined;
 }
 
-/** The next backend, key, or version of one. Undefined: each that could serve was tried. Throws what their end comes to. */
-async function prepare(transaction: Transaction, way: Way, course: Course): Promise<Prepared | undefined> {
-  const { candidates } = way;
+/** Once each was tried: the first that has a newer version, or may be tried once more. Throws what their end comes to. */
+async function nextAfterAll(transaction: Transaction, way: Way, course: Course): Promise<Prepared | undefined> {
   for (;;) {
-    const candidate = candidates.take();
-    if (candidate) {
-      const prepared = prepareFor(candidate, transaction, way, course);
-      if (prepared) return prepared;
-      candidate.release({ kind: "abandoned" });
-      candidates.drop(candidate.backend);
-    } else {
-      const error = gentlestEnd(course.keyless);
-      // Refused in another's request, whose wait for a newer version this one shares; keys may rotate faster than we ask.
-      const renewing = course.mayAsk ? error?.renew?.() : undefined;
-      const isRenewed = renewing !== undefined && (await course.patience.wait(renewing));
-      if (!isRenewed && !(await mayStartOver(course, error)))
-        return error && endOfKeys(error, transaction, way, course);
-      course.keyless = [];
-      candidates.reopen();
-    }
+    const error = gentlestEnd(course.keyless);
+    // Refused in another's request, whose wait for a newer version this one shares; keys may rotate faster than we ask.
+    const renewing = course.mayAsk ? error?.renew?.() : undefined;
+    const isRenewed = renewing !== undefined && (await course.patience.wait(renewing));
+    if (!isRenewed && !(await mayStartOver(course, error))) return error && endOfKeys(error, transaction, way, course);
+    course.keyless = [];
+    way.candidates.reopen();
+    const prepared = next(transaction, way, course);
+    if (prepared) return prepared;
   }
 }
 

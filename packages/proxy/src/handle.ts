@@ -1,6 +1,7 @@
 /** One request, socket to socket, in the order in which things happen. */
 import { HeaderList } from "@keybearer/providers";
 import { answerError, answerWith } from "./answer.ts";
+import type { Way } from "./attempt.ts";
 import { Calls } from "./call.ts";
 import { Candidates, type BackendChoice } from "./candidates.ts";
 import { asProxyError, ProxyError } from "./errors.ts";
@@ -31,7 +32,12 @@ export interface Road {
 export async function handle(exchange: Exchange, bind: string, snapshot: Snapshot, road: Road): Promise<void> {
   const transaction = new Transaction(exchange, bind, snapshot.limits, HeaderList.from(exchange.head.headers));
   try {
-    await serve(transaction, snapshot, road);
+    const way = enter(transaction, snapshot, road); // 400 401 403 404 405 413 414 417 421 501 503 505
+    if (way) {
+      const reading = way.calls.needBody ? way.calls.read(timeLeft(transaction, way.policies)) : undefined; // 413 415 504
+      if (reading) await reading;
+      await forward(transaction, way); // 400 401 404 429 502 503 504
+    }
   } catch (error) {
     answerFailure(transaction, error, road.observer);
   } finally {
@@ -39,21 +45,20 @@ export async function handle(exchange: Exchange, bind: string, snapshot: Snapsho
   }
 }
 
-async function serve(transaction: Transaction, snapshot: Snapshot, road: Road): Promise<void> {
+/** Nothing of it waits for anything. Undefined: the request has its answer. */
+function enter(transaction: Transaction, snapshot: Snapshot, road: Road): Way | undefined {
   checkFraming(transaction.exchange.head, transaction.limits); // 400 413 414
   const target = readTarget(transaction.exchange.head); // 400
   transaction.target = target;
   const { route, prefix } = findRoute(transaction, snapshot); // 404
   const { exchange, headers } = transaction;
   const credentials = new RequestCredentials(headers, target.query, exchange.clientAddress);
-  if (applyPolicies(transaction, route, credentials)) return; // 401 403, or answered
+  if (applyPolicies(transaction, route, credentials)) return undefined; // 401 403, or answered
   const choice = chooseBackend(route, road.random); // 503
   const { policies } = route.definition;
   const path = rewritePath(policies.urlRewrite?.path, target.path, prefix);
-  const untilBody = () => timeLeft(transaction, policies);
-  const calls = await Calls.read(transaction, choice.backends, path, credentials, untilBody); // 404 413 415 504
-  const candidates = new Candidates(choice, credentials);
-  await forward(transaction, { ...road, candidates, calls, policies, path, credentials }); // 400 401 404 429 502 503 504
+  const calls = new Calls(transaction, choice.backends, path, credentials); // 404
+  return { road, candidates: new Candidates(choice, credentials), calls, policies, path, credentials };
 }
 
 function findRoute(transaction: Transaction, snapshot: Snapshot): { route: CompiledRoute; prefix: string | undefined } {

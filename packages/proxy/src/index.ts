@@ -1,5 +1,6 @@
 export { createProxy } from "./proxy.ts";
 export type { Proxy, ProxyOptions } from "./proxy.ts";
+export type { Engine } from "./engine.ts";
 export type { HealingTimeouts } from "./timeouts.ts";
 export { compileSnapshot } from "./snapshot.ts";
 export type { Snapshot, SnapshotOptions } from "./snapshot.ts";

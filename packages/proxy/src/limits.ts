@@ -96,6 +96,7 @@ const LIMIT_OF: Partial<Record<ProxyErrorCode, LimitName>> = {
   invalid_request: "malformed_request",
   version_not_supported: "malformed_request",
   method_not_supported: "malformed_request",
+  method_unknown: "malformed_request",
   head_too_large: "head_too_large",
   target_too_long: "target_too_long",
   request_too_large: "request_too_large",

@@ -50,10 +50,10 @@ function forwardedHeaders(
     rewriteHost(policies.urlRewrite?.authority, backend.origin.authority, target?.host, backend.credentials.length > 0),
   );
   const named = incoming.has("connection") ? connectionNames(incoming) : undefined;
-  for (const [name, value] of incoming) {
-    if (NEVER_FORWARDED.has(name) || backend.dropHeaders.has(name) || named?.has(name)) continue;
-    headers.append(name, value);
-  }
+  headers.appendFrom(
+    incoming,
+    (name) => !(NEVER_FORWARDED.has(name) || backend.dropHeaders.has(name) || named?.has(name) === true),
+  );
   if (backend.editRequest) {
     backend.editRequest(headers);
     // A modifier may name the Host; the framing is not its business.

@@ -29,7 +29,7 @@ export class Patience {
   /** One limit for all the keys of a request, from the first refusal on. */
   #leftMs(): number {
     const now = this.#transaction.elapsedMs();
-    this.#endsMs ??= now + this.#way.timeouts.renewMs;
+    this.#endsMs ??= now + this.#way.road.timeouts.renewMs;
     return Math.min(this.#endsMs - now, timeLeft(this.#transaction, this.#way.policies)?.ms ?? Infinity);
   }
 }

@@ -9,10 +9,14 @@ const OPENING_LIMIT_BYTES = 64 * 1024;
 /** A provider that explains itself at greater length is not listened to. */
 const ERROR_LIMIT_BYTES = 256 * 1024;
 
-/** The body of an error, decoded. Undefined: it is too long, came too slowly, broke off, or has a coding of its own. */
+/**
+ * The body of an error, decoded. Undefined: it is too long, came too slowly, broke off, or has a coding of its own. Throws the
+ * ProxyError with which it was given up by us: nobody waits for it any more.
+ */
 export async function readErrorBody(answer: UpstreamAnswer, limitMs: number): Promise<Uint8Array | undefined> {
   const peek = new Peek(answer);
   await peek.until((bytes) => bytes > ERROR_LIMIT_BYTES, limitMs);
+  if (peek.failure && !peek.failure.code.startsWith("upstream_")) throw peek.failure;
   if (!peek.ended) return undefined;
   const encoding = answer.headers.get("content-encoding")?.toLowerCase() || "identity";
   return decodeBytes(Buffer.concat(peek.chunks), encoding, ERROR_LIMIT_BYTES);

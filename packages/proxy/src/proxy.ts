@@ -1,10 +1,12 @@
 /** The data plane as one thing: ports, each served from the snapshot that is current when a request begins. */
 import { ClientCounts } from "./downstream/client-counts.ts";
 import type { BindDefinition } from "./definition.ts";
+import type { Engine } from "./engine.ts";
 import type { Exchange } from "./exchange.ts";
 import { handle, type Road } from "./handle.ts";
 import { serveByNode } from "./downstream/node/server.ts";
-import type { ListeningServer } from "./downstream/server.ts";
+import type { ListeningServer, Serve } from "./downstream/server.ts";
+import { serveByWire } from "./downstream/wire/server.ts";
 import type { Observer } from "./observer.ts";
 import { shed } from "./overload.ts";
 import { ReplayBudget } from "./replay.ts";
@@ -20,6 +22,8 @@ export interface Serving {
   ended(): void;
 }
 
+const engines: Readonly<Record<Engine, Serve>> = { node: serveByNode, wire: serveByWire };
+
 export interface ProxyOptions {
   readonly observer: Observer;
   readonly snapshot: Snapshot;
@@ -30,6 +34,8 @@ export interface ProxyOptions {
   /** How many bytes of bodies are kept at once, to be sent again when a key is refused; 256 MiB by default. */
   readonly replayBudgetBytes?: number;
   readonly healingTimeouts?: Partial<HealingTimeouts>;
+  /** `node` by default. */
+  readonly engine?: Engine;
 }
 
 export interface Proxy {
@@ -49,6 +55,7 @@ export interface Proxy {
 
 export function createProxy(options: ProxyOptions): Proxy {
   const { observer, snapshot, random = Math.random, replayBudgetBytes = REPLAY_BUDGET_BYTES } = options;
+  const serve = engines[options.engine ?? "node"];
   const road: Road = {
     observer,
     random,
@@ -83,7 +90,7 @@ export function createProxy(options: ProxyOptions): Proxy {
     async listen({ name, port, address }, { reusePort = false, port: actualPort = port, opened } = {}) {
       let waitFor = opened;
       void opened?.then(() => (waitFor = undefined));
-      const server = await serveByNode({
+      const server = await serve({
         port: actualPort,
         address,
         reusePort,

@@ -26,7 +26,8 @@ export function relay(
 ): Promise<void> {
   const { exchange } = transaction;
   // Compressed in spite of what we asked for: relayed as it is, for what we would read or add is no text there.
-  const readable = (answer.headers.get("content-encoding") ?? "identity").toLowerCase() === "identity";
+  const coding = answer.headers.get("content-encoding");
+  const readable = coding === undefined || coding.toLowerCase() === "identity";
   const dialect = readable && backend.ai ? transaction.dialect : undefined;
   transaction.streaming = readable && isEventStream(answer.headers);
   return new Promise((resolve, reject) => {

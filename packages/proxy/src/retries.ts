@@ -26,9 +26,9 @@ export type AttemptFailure = Refusal | ProxyError;
 /** For one request. */
 export class Retries {
   readonly #transaction: Transaction;
-  readonly #way: Pick<Way, "candidates" | "policies" | "random">;
+  readonly #way: Way;
 
-  constructor(transaction: Transaction, way: Pick<Way, "candidates" | "policies" | "random">) {
+  constructor(transaction: Transaction, way: Way) {
     this.#transaction = transaction;
     this.#way = way;
   }
@@ -75,10 +75,10 @@ export class Retries {
 
   /** Undefined: too long. By up to a quarter longer than asked for, so that those who failed together do not come back together. */
   #waitMs(failure: AttemptFailure, cooledMs: number): number | undefined {
-    const { policies, random } = this.#way;
+    const { policies, road } = this.#way;
     const askedMs = Math.max(cooledMs, ProxyError.is(failure) ? 0 : retryAfterMs(failure.headers));
     if (askedMs > LONGEST_RETRY_AFTER_MS) return undefined;
-    const ms = Math.max(policies.retry?.backoffMs ?? 0, askedMs) * (1 + random() / 4);
+    const ms = Math.max(policies.retry?.backoffMs ?? 0, askedMs) * (1 + road.random() / 4);
     return ms < leftMs(this.#transaction, policies) ? ms : undefined;
   }
 

@@ -10,27 +10,33 @@ export class Tried {
   readonly names: string[] = [];
   /** Of the gateway's own keys, all that were sent. */
   readonly versions: SecretVersion[] = [];
-  readonly #sent = new Map<string, number[]>();
+  readonly #sent: { readonly name: string; readonly version: number }[] = [];
 
   /** False: this version of this key, or enough of its others, was sent before. */
   add({ facts, versions }: PlacedKeys): boolean {
-    this.versions.push(...versions);
+    for (const version of versions) this.versions.push(version);
     if (!facts || !versions[0]) return true;
-    const ids = this.#sent.get(facts.name) ?? [];
-    if (ids.includes(versions[0].id) || ids.length >= MOST_VERSIONS) return false;
-    this.#sent.set(facts.name, [...ids, versions[0].id]);
+    const { name } = facts;
+    const version = versions[0].id;
+    let count = 0;
+    for (const sent of this.#sent) {
+      if (sent.name !== name) continue;
+      if (sent.version === version || ++count >= MOST_VERSIONS) return false;
+    }
+    this.#sent.push({ name, version });
     return true;
   }
 
   /** Its keys may be sent once more: the provider failed for another reason. */
   forgive({ facts }: PlacedKeys): void {
-    this.#sent.get(facts?.name ?? "")?.pop();
+    const last = this.#sent.findLastIndex(({ name }) => name === facts?.name);
+    if (last !== -1) this.#sent.splice(last, 1);
   }
 
   /** All may. */
   forgiveAll(): void {
     this.names.length = 0;
-    this.#sent.clear();
+    this.#sent.length = 0;
   }
 
   /** False: it was given up before, and its credential, which has no memory, gives it for ever. */

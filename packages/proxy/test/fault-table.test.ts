@@ -1,9 +1,9 @@
 import { createParser } from "eventsource-parser";
 import type { DispatcherFactory, RequestRecord } from "@keybearer/proxy";
-import { Pool } from "undici";
 import { expect, test } from "vitest";
 import { ai, route } from "./definitions.ts";
 import { faultRows, faults, type FaultRow, type FaultSetting } from "./fault-table.ts";
+import { impatient } from "./impatient.ts";
 import type { RawResponse } from "./raw-client.ts";
 import { refusingOnce } from "./refusing-once.ts";
 import { startProxy, type TestBed } from "./start-proxy.ts";
@@ -41,7 +41,7 @@ async function meet({ fault: name, answer, retry: isRetried }: FaultRow): Promis
 function dispatcherFor(setting: FaultSetting): { dispatcher?: DispatcherFactory } {
   if (setting.refuses === "once") return { dispatcher: refusingOnce };
   if (!setting.silence) return {};
-  return { dispatcher: ({ url }) => new Pool(url, { bodyTimeout: SHORT_MS, pipelining: 1 }) };
+  return { dispatcher: impatient(SHORT_MS) };
 }
 
 function clientSees({ status, complete, headers, body }: RawResponse, answer: FaultRow["answer"]): string {

@@ -13,6 +13,7 @@ import {
 import type { Dispatcher } from "undici";
 import { onTestFinished } from "vitest";
 import { host } from "./definitions.ts";
+import { engineUnderTest } from "./engine-under-test.ts";
 
 export interface Held {
   readonly path: string;
@@ -119,7 +120,7 @@ export function startPool(
     },
   };
   const origin = originOf(host({ host: address, ...(tls ? { tls } : {}) }), undefined);
-  const pool = connectionPools({ limits, observer, ...options })(origin, tls);
+  const pool = connectionPools({ engine: engineUnderTest, limits, observer, ...options })(origin, tls);
   onTestFinished(() => pool.destroy());
   return {
     pool,

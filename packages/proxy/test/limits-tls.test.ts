@@ -11,6 +11,7 @@ import {
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { createAuthority, hasOpenssl } from "./certificates.ts";
 import { answering, host, match, route } from "./definitions.ts";
+import { engineUnderTest } from "./engine-under-test.ts";
 import { requestBytes } from "./raw-client.ts";
 
 async function start(frontend: FrontendDefinition) {
@@ -43,7 +44,7 @@ async function start(frontend: FrontendDefinition) {
     { binds: [bind], frontend },
     { providers: [], credential: () => undefined, upstreams, tls },
   );
-  const proxy = createProxy({ observer, snapshot });
+  const proxy = createProxy({ observer, snapshot, engine: engineUnderTest });
   const { port } = await proxy.listen(bind);
   onTestFinished(async () => {
     await proxy.close(0);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ai, host, route } from "./definitions.ts";
+import { engineUnderTest } from "./engine-under-test.ts";
 import { chatBody, chatPath, startProxy } from "./start-proxy.ts";
 import { startUpstream } from "./upstream.ts";
 
@@ -158,7 +159,11 @@ test("nonsense in a body whose answer has begun breaks that answer, and is not a
 test("nonsense behind a request waits for that request's answer, even while it streams", async () => {
   const bed = await startProxy();
   const client = await bed.connect();
-  client.request({ path: chatPath, body: chatBody({ stream: true }), headers: ["x-simulate", "events=50"] });
+  client.request({
+    path: chatPath,
+    body: chatBody({ stream: true }),
+    headers: ["x-simulate", "events=50, delay-ms=1"],
+  });
   await client.take("\r\n\r\n");
   client.send("no HTTP at all\r\n\r\n");
   expect(await client.take("data: [DONE]\n\n\r\n0\r\n\r\n")).toBeDefined();
@@ -167,16 +172,35 @@ test("nonsense behind a request waits for that request's answer, even while it s
   expect((await bed.nextRecord()).errorCode).toBeUndefined();
 });
 
-test("CONNECT behind a request whose answer has begun breaks that answer, and is not answered into it", async () => {
+// Node gives up the socket of a CONNECT that it has read.
+test.skipIf(engineUnderTest === "wire")(
+  "CONNECT behind a request whose answer has begun breaks that answer, and is not answered into it",
+  async () => {
+    const bed = await startProxy();
+    bed.upstream.fault({ kind: "stall-after-events", afterEvents: 2 });
+    const client = await bed.connect();
+    client.request({ path: chatPath, body: chatBody({ stream: true }) });
+    await client.take("\n\n");
+    client.send("CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n");
+    await client.ended;
+    expect(client.unread.toString()).not.toContain("HTTP/1.1");
+    await bed.upstream.waitForAbort();
+  },
+);
+
+test.runIf(engineUnderTest === "wire")("CONNECT behind a request waits for that request's answer", async () => {
   const bed = await startProxy();
-  bed.upstream.fault({ kind: "stall-after-events", afterEvents: 2 });
   const client = await bed.connect();
-  client.request({ path: chatPath, body: chatBody({ stream: true }) });
-  await client.take("\n\n");
+  client.request({
+    path: chatPath,
+    body: chatBody({ stream: true }),
+    headers: ["x-simulate", "events=50, delay-ms=1"],
+  });
+  await client.take("\r\n\r\n");
   client.send("CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n");
-  await client.ended;
-  expect(client.unread.toString()).not.toContain("HTTP/1.1");
-  await bed.upstream.waitForAbort();
+  expect(await client.take("data: [DONE]\n\n\r\n0\r\n\r\n")).toBeDefined();
+  expect(await client.response()).toMatchObject({ status: 405, complete: true });
+  expect(await client.ended).toBe("end");
 });
 
 test.each<readonly [string, number, string]>([

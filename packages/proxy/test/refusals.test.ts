@@ -95,13 +95,16 @@ describe("an error's body", () => {
   });
 
   test("that is being read when the client leaves leaves with it", async () => {
-    const closed = Promise.withResolvers<void>();
+    const [asked, closed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const bed = await startBefore((response) => {
-      response.on("close", closed.resolve).writeHead(400).write("{");
+      response
+        .on("close", closed.resolve)
+        .writeHead(400)
+        .write("{", () => asked.resolve());
     });
     const client = await bed.connect();
     client.request({ path: chatPath, body: chatBody() });
-    await new Promise((done) => setImmediate(done));
+    await asked.promise;
     client.close();
     await closed.promise;
     expect(await bed.nextRecord()).toMatchObject({ status: 499 });

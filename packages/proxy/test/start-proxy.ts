@@ -1,6 +1,7 @@
 /** A proxy on a free port before a simulated provider, and everything that its observer was told. */
 import {
   compileSnapshot,
+  connectionPools,
   createProxy,
   createUpstreams,
   type DispatcherFactory,
@@ -25,6 +26,7 @@ import { startSimulator, type Simulator, type SimulatorOptions } from "@keybeare
 import { expect, onTestFinished, vi } from "vitest";
 import { callerToken } from "./caller-token.ts";
 import { ai, route } from "./definitions.ts";
+import { engineUnderTest } from "./engine-under-test.ts";
 import { RawClient, send, type RawResponse, type SendOptions } from "./raw-client.ts";
 
 export const KEY = "sk-the-gateway-s-own";
@@ -83,7 +85,7 @@ export function keyCredential(value: string, name = value): Credential {
 export async function startProxy(options: BedOptions = {}): Promise<TestBed> {
   const upstream = await startSimulator(options.simulator);
   onTestFinished(() => upstream.close());
-  const upstreams = createUpstreams(options.dispatcher);
+  const upstreams = createUpstreams(options.dispatcher ?? connectionPools({ engine: engineUnderTest }));
   onTestFinished(() => upstreams.close());
   const { observer, faults, limits, nextRecord, openConnections } = recorder();
   const ledger = leaseLedger();
@@ -129,6 +131,7 @@ export async function startProxy(options: BedOptions = {}): Promise<TestBed> {
 
 function proxyOptions({ random, replayBudgetBytes, healingTimeouts }: BedOptions) {
   return {
+    engine: engineUnderTest,
     ...(random ? { random } : {}),
     ...(replayBudgetBytes === undefined ? {} : { replayBudgetBytes }),
     ...(healingTimeouts ? { healingTimeouts } : {}),

@@ -17,6 +17,7 @@ import {
 import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { createAuthority, hasOpenssl, type Authority, type Pair } from "./certificates.ts";
 import { answering, host, route } from "./definitions.ts";
+import { engineUnderTest } from "./engine-under-test.ts";
 import { requestBytes } from "./raw-client.ts";
 
 let authority: Authority;
@@ -79,7 +80,7 @@ async function front(
       throw error;
     },
   };
-  const proxy = createProxy({ observer, snapshot: compile(listeners) });
+  const proxy = createProxy({ observer, snapshot: compile(listeners), engine: engineUnderTest });
   const { port } = await proxy.listen({ name: "bind/0", port: 0, address: "127.0.0.1", listeners });
   onTestFinished(async () => {
     await proxy.close(0);

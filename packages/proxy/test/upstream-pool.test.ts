@@ -264,7 +264,7 @@ describe("a connection that cannot be had", () => {
     const first = await startHeld({ answerAll: true });
     const { ask, closing } = startPool(local(first), { maxConnections: 2 });
     const refused: Dial = (done) =>
-      setImmediate(done, Object.assign(new Error("refused"), { code: "ECONNREFUSED" }), null);
+      void setImmediate(done, Object.assign(new Error("refused"), { code: "ECONNREFUSED" }), null);
     let isUp = false;
     const other = startPool(
       local(first),

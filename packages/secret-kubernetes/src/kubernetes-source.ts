@@ -1,9 +1,7 @@
 /** `key: { kubernetes: { name, namespace, key } }`: the key is a field of a Secret, followed through the API server. */
 import { refreshingHandle, SecretError, type SecretSource, type SecretVersion } from "@keybearer/secrets";
 import { findAccess } from "./access.ts";
-import { ApiClient } from "./client.ts";
 import { failure, refusal } from "./failures.ts";
-import { follow } from "./follow.ts";
 import { refSchema, type KubernetesRef } from "./schema.ts";
 import { asSecret, messageOf, textOf, writtenAt } from "./secret-object.ts";
 
@@ -24,6 +22,8 @@ export function createKubernetesSource(options: KubernetesSourceOptions = {}): S
     name: "kubernetes",
     schema: refSchema,
     async open(ref, context) {
+      // They bring an HTTP client, which is not loaded where no key is in a cluster.
+      const [{ ApiClient }, { follow }] = await Promise.all([import("./client.ts"), import("./follow.ts")]);
       const load = await findAccess(ref, context, serviceAccountDirectory);
       const access = await load();
       const namespace = namespaceOf(ref, access.namespace);

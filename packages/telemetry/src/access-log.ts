@@ -6,149 +6,159 @@ export type LogFormat = "json" | "text";
 
 /** A line without its line break. Never throws, never contains a control character but text's two tabs after time and level. */
 export function accessLogLine(record: RequestRecord, format: LogFormat): string {
-  const time = isoTime(record.startedAt + record.durationMs);
-  const line = format === "json" ? new JsonLine(time) : new TextLine(time);
-  writeFields(record, line);
-  if (record.attempts !== undefined) line.any("key.attempts", record.attempts);
-  if (record.caller !== undefined) {
-    for (const [name, value] of Object.entries(record.caller)) line.any(`caller.${name}`, value);
-  }
-  line.text(DURATION, `${Math.round(record.durationMs)}ms`);
-  return line.end();
+  const { form, fields } = lines[format];
+  return (
+    form.begin(isoTime(record.startedAt + record.durationMs)) +
+    requestFields(record, fields) +
+    modelFields(record, fields) +
+    // As agentgateway has it: nothing where there was none.
+    fields.retryAttempt(record.retries || undefined) +
+    fields.error(record.error) +
+    fields.reason(record.reason) +
+    fields.requestId(record.requestId) +
+    fields.errorCode(record.errorCode) +
+    keyFields(record, fields) +
+    otherFields(record, form) +
+    fields.duration(Math.round(record.durationMs)) +
+    form.end
+  );
 }
-
-/** A name as each format begins a field with it, made once: a line is put together from finished pieces. */
-interface FieldName {
-  readonly json: string;
-  readonly text: string;
-}
-
-function named(name: string): FieldName {
-  return { json: `,"${name}":`, text: ` ${name}=` };
-}
-
-const GATEWAY = named("gateway");
-const LISTENER = named("listener");
-const ROUTE = named("route");
-const ENDPOINT = named("endpoint");
-const SOURCE_ADDRESS = named("src.addr");
-const METHOD = named("http.method");
-const HOST = named("http.host");
-const PATH = named("http.path");
-const VERSION = named("http.version");
-const STATUS = named("http.status");
-const PROTOCOL = named("protocol");
-const OPERATION = named("gen_ai.operation.name");
-const PROVIDER = named("gen_ai.provider.name");
-const REQUEST_MODEL = named("gen_ai.request.model");
-const RESPONSE_MODEL = named("gen_ai.response.model");
-const INPUT_TOKENS = named("gen_ai.usage.input_tokens");
-const CACHED_TOKENS = named("gen_ai.usage.cache_read.input_tokens");
-const OUTPUT_TOKENS = named("gen_ai.usage.output_tokens");
-const REASONING_TOKENS = named("gen_ai.usage.reasoning_tokens");
-const FIRST_TOKEN = named("agw.ai.time_to_first_token");
-const RETRY_ATTEMPT = named("retry.attempt");
-const ERROR = named("error");
-const REASON = named("reason");
-const REQUEST_ID = named("request.id");
-const ERROR_CODE = named("error.code");
-const KEY_NAME = named("key.name");
-const KEY_SOURCE = named("key.source");
-const KEY_FINGERPRINT = named("key.fingerprint");
-const DURATION = named("duration");
 
 /** The order is agentgateway's; ours follow. */
-function writeFields(record: RequestRecord, line: Line): void {
-  line.text(GATEWAY, record.bind);
-  line.text(LISTENER, record.listener);
-  line.text(ROUTE, record.route);
-  line.text(ENDPOINT, record.endpoint);
-  line.text(SOURCE_ADDRESS, record.clientAddress);
-  line.text(METHOD, record.method);
-  line.text(HOST, record.host);
-  line.text(PATH, record.path);
-  line.text(VERSION, record.httpVersion);
-  line.number(STATUS, record.status);
-  line.text(PROTOCOL, record.protocol);
-  const { llm, key } = record;
-  if (llm !== undefined) {
-    line.text(OPERATION, llm.operation);
-    line.text(PROVIDER, llm.system);
-    line.text(REQUEST_MODEL, llm.requestModel);
-    line.text(RESPONSE_MODEL, llm.responseModel);
-    line.number(INPUT_TOKENS, llm.inputTokens);
-    line.number(CACHED_TOKENS, llm.cachedInputTokens);
-    line.number(OUTPUT_TOKENS, llm.outputTokens);
-    line.number(REASONING_TOKENS, llm.reasoningTokens);
-    line.number(FIRST_TOKEN, seconds(llm.timeToFirstByteMs));
-  }
-  // As agentgateway has it: nothing where there was none.
-  line.number(RETRY_ATTEMPT, record.retries || undefined);
-  line.text(ERROR, record.error);
-  line.text(REASON, record.reason);
-  line.text(REQUEST_ID, record.requestId);
-  line.text(ERROR_CODE, record.errorCode);
-  if (key === undefined) return;
-  line.text(KEY_NAME, key.name);
-  line.text(KEY_SOURCE, key.source);
-  line.text(KEY_FINGERPRINT, key.fingerprint);
+function requestFields(record: RequestRecord, fields: Fields): string {
+  return (
+    fields.gateway(record.bind) +
+    fields.listener(record.listener) +
+    fields.route(record.route) +
+    fields.endpoint(record.endpoint) +
+    fields.sourceAddress(record.clientAddress) +
+    fields.method(record.method) +
+    fields.host(record.host) +
+    fields.path(record.path) +
+    fields.version(record.httpVersion) +
+    fields.status(record.status) +
+    fields.protocol(record.protocol)
+  );
 }
 
-/** Leaves out what is undefined. */
-interface Line {
-  text(name: FieldName, value: string | undefined): void;
-  number(name: FieldName, value: number | undefined): void;
-  any(name: string, value: unknown): void;
-  end(): string;
+function modelFields({ llm }: RequestRecord, fields: Fields): string {
+  if (llm === undefined) return "";
+  return (
+    fields.operation(llm.operation) +
+    fields.provider(llm.system) +
+    fields.requestModel(llm.requestModel) +
+    fields.responseModel(llm.responseModel) +
+    fields.inputTokens(llm.inputTokens) +
+    fields.cachedTokens(llm.cachedInputTokens) +
+    fields.outputTokens(llm.outputTokens) +
+    fields.reasoningTokens(llm.reasoningTokens) +
+    fields.firstToken(seconds(llm.timeToFirstByteMs))
+  );
 }
 
-class JsonLine implements Line {
-  #line: string;
-
-  constructor(time: string) {
-    this.#line = `{"level":"info","time":"${time}","scope":"request"`;
-  }
-
-  text(name: FieldName, value: string | undefined): void {
-    if (value !== undefined) this.#line += name.json + quoted(value);
-  }
-
-  number(name: FieldName, value: number | undefined): void {
-    if (value !== undefined) this.#line += name.json + numberText(value);
-  }
-
-  any(name: string, value: unknown): void {
-    this.#line += `,${quoted(name)}:${jsonText(value)}`;
-  }
-
-  end(): string {
-    return `${this.#line}}`;
-  }
+function keyFields({ key }: RequestRecord, fields: Fields): string {
+  if (key === undefined) return "";
+  return fields.keyName(key.name) + fields.keySource(key.source) + fields.keyFingerprint(key.fingerprint);
 }
 
-class TextLine implements Line {
-  #line: string;
-
-  constructor(time: string) {
-    this.#line = `${time}\tinfo\trequest`;
-  }
-
-  text(name: FieldName, value: string | undefined): void {
-    if (value !== undefined) this.#line += name.text + logfmtValue(value);
-  }
-
-  number(name: FieldName, value: number | undefined): void {
-    if (value !== undefined) this.#line += name.text + numberText(value);
-  }
-
-  any(name: string, value: unknown): void {
-    this.#line += ` ${logfmtKey(name)}=${logfmtValue(typeof value === "string" ? value : jsonText(value))}`;
-  }
-
-  end(): string {
-    return this.#line;
-  }
+/** What few requests have. */
+function otherFields({ attempts, caller }: RequestRecord, form: Form): string {
+  let text = attempts === undefined ? "" : form.any("key.attempts", attempts);
+  if (caller === undefined) return text;
+  for (const [name, value] of Object.entries(caller)) text += form.any(`caller.${name}`, value);
+  return text;
 }
+
+/** How a format writes a line. */
+interface Form {
+  readonly begin: (time: string) => string;
+  /** What stands before the value of a field of ours, whose name is harmless. */
+  readonly name: (name: string) => string;
+  readonly text: (value: string) => string;
+  readonly any: (name: string, value: unknown) => string;
+  readonly end: string;
+}
+
+const jsonForm: Form = {
+  begin: (time) => `{"level":"info","time":"${time}","scope":"request"`,
+  name: (name) => `,"${name}":`,
+  text: quoted,
+  any: (name, value) => `,${quoted(name)}:${jsonText(value)}`,
+  end: "}",
+};
+
+const textForm: Form = {
+  begin: (time) => `${time}\tinfo\trequest`,
+  name: (name) => ` ${name}=`,
+  text: logfmtValue,
+  any: (name, value) => ` ${logfmtKey(name)}=${logfmtValue(typeof value === "string" ? value : jsonText(value))}`,
+  end: "",
+};
+
+/** Writes a field with its name; nothing for what is undefined. */
+type Field<Value> = (value: Value | undefined) => string;
+
+function field<Value>(name: string, write: (value: Value) => string): Field<Value> {
+  return (value) => (value === undefined ? "" : name + write(value));
+}
+
+/** Of which most lines say the same as the line before: what was written last is kept, in one piece. */
+function steadyField<Value>(name: string, write: (value: Value) => string): Field<Value> {
+  let last: Value | undefined;
+  let written = "";
+  return (value) => {
+    if (value === undefined) return "";
+    if (value !== last) {
+      written = [name, write(value)].join("");
+      last = value;
+    }
+    return written;
+  };
+}
+
+type Fields = ReturnType<typeof fieldsOf>;
+
+function fieldsOf(form: Form) {
+  const text = (name: string) => field<string>(form.name(name), form.text);
+  const steady = (name: string) => steadyField<string>(form.name(name), form.text);
+  const number = (name: string) => field<number>(form.name(name), numberText);
+  return {
+    gateway: steady("gateway"),
+    listener: steady("listener"),
+    route: steady("route"),
+    endpoint: steady("endpoint"),
+    sourceAddress: text("src.addr"),
+    method: steady("http.method"),
+    host: steady("http.host"),
+    path: steady("http.path"),
+    version: steady("http.version"),
+    status: steadyField<number>(form.name("http.status"), numberText),
+    protocol: steady("protocol"),
+    operation: steady("gen_ai.operation.name"),
+    provider: steady("gen_ai.provider.name"),
+    requestModel: steady("gen_ai.request.model"),
+    responseModel: steady("gen_ai.response.model"),
+    inputTokens: number("gen_ai.usage.input_tokens"),
+    cachedTokens: number("gen_ai.usage.cache_read.input_tokens"),
+    outputTokens: number("gen_ai.usage.output_tokens"),
+    reasoningTokens: number("gen_ai.usage.reasoning_tokens"),
+    firstToken: number("agw.ai.time_to_first_token"),
+    retryAttempt: number("retry.attempt"),
+    error: text("error"),
+    reason: text("reason"),
+    requestId: text("request.id"),
+    errorCode: text("error.code"),
+    keyName: steady("key.name"),
+    keySource: steady("key.source"),
+    keyFingerprint: steady("key.fingerprint"),
+    duration: field<number>(form.name("duration"), (ms) => form.text(`${ms}ms`)),
+  };
+}
+
+const lines = {
+  json: { form: jsonForm, fields: fieldsOf(jsonForm) },
+  text: { form: textForm, fields: fieldsOf(textForm) },
+};
 
 /** As agentgateway gives it; rounded to the microsecond. */
 function seconds(ms: number | undefined): number | undefined {

@@ -1,11 +1,13 @@
 import { expect, test } from "vitest";
 import { createLineBuffer } from "./index.ts";
 
+const textOf = (lines: Uint8Array): string => Buffer.from(lines).toString();
+
 function buffered(maxBytes = 1000) {
   const written: string[] = [];
   const timers: { flush: () => void; ms: number; off: boolean }[] = [];
   const buffer = createLineBuffer({
-    write: (text) => written.push(text),
+    write: (lines) => written.push(textOf(lines)),
     flushMs: 50,
     maxBytes,
     schedule(flush, ms) {
@@ -37,6 +39,23 @@ test("maxBytes are written at once, counted in UTF-8, and the timer is called of
   expect(timers.map(({ off }) => off)).toEqual([true]);
 });
 
+test("a line that does not fit goes after those before it, whole, however long it is", () => {
+  const { buffer, written, timers } = buffered(10);
+  buffer.add("abc");
+  buffer.add("defghij");
+  buffer.add("é".repeat(10));
+  buffer.add("k");
+  timers.at(-1)!.flush();
+  expect(written).toEqual(["abc\n", "defghij\n", `${"é".repeat(10)}\n`, "k\n"]);
+});
+
+test("what was written stays as it was while other lines come", () => {
+  const kept: Uint8Array[] = [];
+  const buffer = createLineBuffer({ write: (lines) => kept.push(lines), flushMs: 1, maxBytes: 4 });
+  for (const line of ["abc", "def", "ghi"]) buffer.add(line);
+  expect(kept.map(textOf)).toEqual(["abc\n", "def\n", "ghi\n"]);
+});
+
 test("close writes what waits, once, and later lines are not lost", () => {
   const { buffer, written } = buffered();
   buffer.add("a");
@@ -49,7 +68,7 @@ test("close writes what waits, once, and later lines are not lost", () => {
 
 test("the usual timer fires by itself", async () => {
   const text = await new Promise((write) => {
-    createLineBuffer({ write, flushMs: 1, maxBytes: 100 }).add("a");
+    createLineBuffer({ write: (lines) => write(textOf(lines)), flushMs: 1, maxBytes: 100 }).add("a");
     setTimeout(() => {}, 1000).unref();
     const keepAlive = setInterval(() => {}, 1);
     setTimeout(() => clearInterval(keepAlive), 500).unref();

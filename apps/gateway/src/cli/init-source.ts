@@ -1,7 +1,7 @@
 /** `keybearer init source`: a key source of the user's own, with its test, ready to be changed. */
 import { createRequire } from "node:module";
 import { isAbsolute, join, resolve } from "node:path";
-import { sources } from "../implementations.ts";
+import { sources } from "../sources.ts";
 import { UsageError, type InitSourceArguments } from "./arguments.ts";
 import type { Terminal } from "./main.ts";
 import { writeNewFiles } from "./new-files.ts";

@@ -1,18 +1,8 @@
 /** The binary: a command line in, an exit code out. */
-import { configJsonSchema, ConfigErrors } from "@keybearer/config";
+import { ConfigErrors } from "@keybearer/config";
 import { GatewayError, stackOf } from "../errors.ts";
-import { providers, sources } from "../implementations.ts";
 import { version } from "../version.ts";
 import { HELP, parseArguments, USAGE, UsageError, type Arguments } from "./arguments.ts";
-import { initSource } from "./init-source.ts";
-import { reload } from "./reload.ts";
-import { doctor } from "./doctor.ts";
-import { keys } from "./keys.ts";
-import { checkEveryKey } from "./keys-check.ts";
-import { writeNewFiles } from "./new-files.ts";
-import { runGateway } from "./run.ts";
-import { nextSteps, STARTER_CONFIG } from "./starter.ts";
-import { validate } from "./validate.ts";
 
 /** What a command needs of the world around it. */
 export interface Terminal {
@@ -39,6 +29,7 @@ export async function main(argv: readonly string[], terminal: Terminal): Promise
   }
 }
 
+/** Each command brings its own code, so that a gateway starts without that of the others. */
 async function run(args: Arguments, terminal: Terminal): Promise<number> {
   switch (args.command) {
     case "help":
@@ -48,29 +39,23 @@ async function run(args: Arguments, terminal: Terminal): Promise<number> {
       terminal.print(`${version}\n`);
       return 0;
     case "schema":
-      terminal.print(`${JSON.stringify(configJsonSchema({ sources, providers }), null, 2)}\n`);
-      return 0;
+      return (await import("./schema.ts")).schema(terminal);
     case "init":
-      return init(args.file ?? "config.yaml", terminal);
+      return (await import("./init.ts")).init(args.file ?? "config.yaml", terminal);
     case "init source":
-      return initSource(args, terminal);
+      return (await import("./init-source.ts")).initSource(args, terminal);
     case "reload":
-      return reload(args, terminal);
+      return (await import("./reload.ts")).reload(args, terminal);
     case "keys":
-      return keys(args, terminal);
+      return (await import("./keys.ts")).keys(args, terminal);
     case "keys check":
-      return checkEveryKey(args, terminal);
+      return (await import("./keys-check.ts")).checkEveryKey(args, terminal);
     case "doctor":
-      return doctor(args, terminal);
+      return (await import("./doctor.ts")).doctor(args, terminal);
     case "run":
-      return args.validateOnly ? validate(args, terminal) : runGateway(args, terminal);
+      if (args.validateOnly) return (await import("./validate.ts")).validate(args, terminal);
+      return (await import("./run.ts")).runGateway(args, terminal);
   }
-}
-
-async function init(file: string, terminal: Terminal): Promise<number> {
-  await writeNewFiles([{ path: file, text: STARTER_CONFIG, mode: 0o600 }], terminal.workingDirectory);
-  terminal.say(nextSteps(file));
-  return 0;
 }
 
 /** Every error that an operator can cause, without a stack; a bug says that it is one. */

@@ -1,8 +1,11 @@
 /** The small servers of the control plane: readiness, metrics, admin. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { knownKeys } from "../known-keys.ts";
 import { portError } from "./ports.ts";
+
+// An import would read every export, and one is a WebSocket client, which takes longer to load than all the rest.
+const { createServer } = process.getBuiltinModule("node:http");
 
 export interface Address {
   readonly host: string;

@@ -1,7 +1,7 @@
 /** Has the provider asked, by its free call, about keys that it refused or that are only suspected: at growing gaps, never by a caller. */
 import type { Keyring, Probe } from "@keybearer/keyring";
-import { createUpstreams } from "@keybearer/proxy";
-import { providers } from "../implementations.ts";
+import type { Upstreams } from "@keybearer/proxy";
+import { providers } from "../providers.ts";
 import { checkKey, type PlacedVersion } from "../keys/check-key.ts";
 import { keyTargets, type KeyTarget } from "../keys/targets.ts";
 import type { Loaded } from "../load/load.ts";
@@ -18,7 +18,7 @@ export interface ProberOptions {
 
 export class Prober {
   readonly #options: ProberOptions;
-  readonly #upstreams = createUpstreams();
+  #upstreams: Promise<Upstreams> | undefined;
   readonly #closing = new AbortController();
   readonly #timer: NodeJS.Timeout;
 
@@ -30,7 +30,7 @@ export class Prober {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     this.#closing.abort();
-    await this.#upstreams.close();
+    await (await this.#upstreams)?.close();
   }
 
   #look(): void {
@@ -53,6 +53,9 @@ export class Prober {
     target: KeyTarget,
     rings: ReadonlyMap<string, Keyring>,
   ): Promise<void> {
+    // Most gateways never ask, and start the sooner without what asks.
+    this.#upstreams ??= import("@keybearer/proxy").then(({ createUpstreams }) => createUpstreams());
+    const upstreams = await this.#upstreams;
     const { origin, tls } = target;
     const verdict = await checkKey({
       target,
@@ -61,7 +64,7 @@ export class Prober {
         const beside = rings.get(keyring)?.view()[0]?.version;
         return beside ? [{ placement, version: beside }] : [];
       }),
-      dispatcher: this.#upstreams.dispatcher(origin, tls),
+      dispatcher: upstreams.dispatcher(origin, tls),
       signal: this.#closing.signal,
     });
     // What settles nothing leaves the key as it stands, until its next turn.

@@ -5,7 +5,7 @@ import type { FleetOptions } from "./fleet.ts";
 import type { Report } from "./member.ts";
 
 export interface Listeners {
-  readonly accessLog?: (lines: string) => void;
+  readonly accessLog?: (lines: Buffer) => void;
   readonly log?: (lines: string) => void;
   readonly registry: Registry;
   readonly alert: (alert: KeyAlert) => void;
@@ -17,7 +17,7 @@ export function receiver({ accessLog, log, registry, alert, renew }: Listeners):
   return (message, thread, answer) => {
     switch (message.type) {
       case "access":
-        accessLog?.(message.text);
+        accessLog?.(asBuffer(message.lines));
         return;
       case "log":
         log?.(message.text);
@@ -34,4 +34,9 @@ export function receiver({ accessLog, log, registry, alert, renew }: Listeners):
       }
     }
   };
+}
+
+/** Of a message, a Buffer arrives as what it is below. */
+function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }

@@ -1,7 +1,7 @@
 /** One serving thread as the main thread sees it; or, with `workers: 0`, the same code in the caller's own thread. */
 import { MessageChannel, Worker, type MessagePort } from "node:worker_threads";
-import { runDataPlane } from "../plane/data-plane.ts";
 import type { FromPlane, ToPlane } from "../plane/messages.ts";
+import { workerUrl } from "../worker-url.ts";
 
 export interface Thread {
   post(message: ToPlane): void;
@@ -14,9 +14,6 @@ export interface ThreadEvents {
   /** It ended, whether asked to or not. `error` is what it died of. */
   exit(error: Error | undefined): void;
 }
-
-// Run from sources by Node's own type stripping, or from dist.
-const workerUrl = new URL(import.meta.url.endsWith(".ts") ? "../worker.ts" : "../worker.js", import.meta.url);
 
 export function startThread(name: string, events: ThreadEvents): Thread {
   // No environment: what it holds is for the main thread to read, and keys may be in it.
@@ -32,7 +29,8 @@ export function startThread(name: string, events: ThreadEvents): Thread {
 
 export function startInThread(events: ThreadEvents): Thread {
   const { port1, port2 } = new MessageChannel();
-  runDataPlane(port2);
+  // What is posted meanwhile waits in the channel. Where threads serve, this one does without the code.
+  void import("../plane/data-plane.ts").then(({ runDataPlane }) => runDataPlane(port2));
   listen(port1, events);
   return {
     post: (message) => port1.postMessage(message),

@@ -1,6 +1,6 @@
 /** Where keys could be spent or read by others: open ports, an open admin port, a way without TLS. */
 import { isCleartext } from "@keybearer/proxy";
-import { providers } from "../implementations.ts";
+import { providers } from "../providers.ts";
 import { keyTargets } from "../keys/targets.ts";
 import { isLoopback } from "../load/admin-port.ts";
 import type { Loaded } from "../load/load.ts";

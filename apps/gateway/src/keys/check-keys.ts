@@ -1,7 +1,7 @@
 /** Every key of a config, asked about at each place that it goes to; a few at a time. */
 import type { Certainty } from "@keybearer/providers";
 import { createUpstreams, type DispatcherFactory } from "@keybearer/proxy";
-import { providers } from "../implementations.ts";
+import { providers } from "../providers.ts";
 import type { CredentialRequest } from "../load/credential-table.ts";
 import type { Loaded, LoadedKey } from "../load/load.ts";
 import { versionNow } from "../load/open-keys.ts";

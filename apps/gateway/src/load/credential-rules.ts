@@ -2,7 +2,7 @@
 import type { BackendAuth, BackendPolicies } from "@keybearer/config";
 import { headerPlacement, placementAt, type Placement } from "@keybearer/providers";
 import { isCleartext, namesIn, originOf, type BackendDefinition } from "@keybearer/proxy";
-import { providers } from "../implementations.ts";
+import { providers } from "../providers.ts";
 import type { TranslationContext } from "./translate.ts";
 
 /** `levels`: the backend's policies, the innermost first. */

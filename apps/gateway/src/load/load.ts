@@ -11,7 +11,8 @@ import {
 import { backendsOf, type GatewayDefinition } from "@keybearer/proxy";
 import { HandlePool, type Env, type Key, type Notice, type SecretSource } from "@keybearer/secrets";
 import type { ConfigText } from "../config-text.ts";
-import { providers, sources as ownSources } from "../implementations.ts";
+import { providers } from "../providers.ts";
+import { sources as ownSources } from "../sources.ts";
 import { ADMIN_TOKEN, adminPortErrors, adminTokenRequest } from "./admin-port.ts";
 import type { CredentialRequest, KeyRequest } from "./credential-table.ts";
 import { loadModules, type LoadedModules } from "./modules.ts";

@@ -13,7 +13,7 @@ import {
 import { systemClock } from "@keybearer/secrets";
 import { createLineBuffer, createLog, createRegistry, type LineBuffer, type Log } from "@keybearer/telemetry";
 import { systemCode } from "../errors.ts";
-import { providers } from "../implementations.ts";
+import { providers } from "../providers.ts";
 import { createCredentials } from "./credentials.ts";
 import { Generation, Generations } from "./generations.ts";
 import type { EndpointsRecord, FromPlane, PrepareMessage, StartMessage, ToPlane } from "./messages.ts";
@@ -22,7 +22,8 @@ import { PortFailure, Ports } from "./ports.ts";
 import { Renewals } from "./renewals.ts";
 
 const FLUSH_MS = 100;
-const FLUSH_BYTES = 64 * 1024;
+/** A message costs as much as a hundred lines. */
+const FLUSH_BYTES = 256 * 1024;
 const METRICS_MS = 1000;
 
 /** Runs until it is told to drain. Answers `listening` or `failed` to `start`. */
@@ -61,14 +62,16 @@ class Plane {
     this.#port = port;
     this.#start = start;
     this.#access = createLineBuffer({
-      write: (text) => this.#send({ type: "access", text }),
+      write: (lines) => this.#port.postMessage({ type: "access", lines } satisfies FromPlane, [lines.buffer]),
       flushMs: FLUSH_MS,
       maxBytes: FLUSH_BYTES,
     });
     this.#log = createLog({ ...start.logging, write: (text) => this.#send({ type: "log", text }) });
     const parts = { registry: this.#registry, access: this.#access, log: this.#log };
     this.#observer = createObserver({ ...parts, format: start.logging.format });
-    this.#upstreams = createUpstreams(connectionPools({ limits: start.upstreamLimits, observer: this.#observer }));
+    this.#upstreams = createUpstreams(
+      connectionPools({ engine: start.engine, limits: start.upstreamLimits, observer: this.#observer }),
+    );
     this.#ticketKey = start.ticketKey;
     this.#keyState = openKeyState(start.keyState, start.worker);
     this.#renewals = new Renewals((question) => this.#send({ type: "renew", ...question }));
@@ -121,6 +124,7 @@ class Plane {
     const first = this.#compile(this.#start);
     const generations = new Generations(epochs, first);
     const proxy = createProxy({
+      engine: this.#start.engine,
       snapshot: first.snapshot,
       replayBudgetBytes: this.#start.replayBudgetBytes,
       current: (bind) => generations.serving(bind),

@@ -1,7 +1,7 @@
 /** What the control plane and the threads that serve say to each other. Plain data, cloneable. */
 import type { EndpointSettings, KeyAlert, Strategy } from "@keybearer/keyring";
 import type { Location } from "@keybearer/providers";
-import type { GatewayDefinition, TlsMaterial, UpstreamLimits } from "@keybearer/proxy";
+import type { Engine, GatewayDefinition, TlsMaterial, UpstreamLimits } from "@keybearer/proxy";
 import type { LogFormat, LogLevel, MetricsDelta } from "@keybearer/telemetry";
 import type { OpenVersion } from "../key-channel.ts";
 
@@ -72,6 +72,8 @@ export interface StartMessage {
   /** An alert is raised when fewer keys of a ring are well. */
   readonly minimumHealthy: number;
   readonly replayBudgetBytes: number;
+  /** What speaks HTTP/1.1 on both sides. */
+  readonly engine: Engine;
   readonly upstreamLimits: Partial<UpstreamLimits>;
   /** By bind name: the ports that the main thread found free. */
   readonly ports: Readonly<Record<string, number>>;
@@ -136,7 +138,7 @@ export type FromPlane =
   /** Nothing runs on this epoch's definition any more. */
   | { readonly type: "retired"; readonly epoch: number }
   /** Lines of the access log, whole. */
-  | { readonly type: "access"; readonly text: string }
+  | { readonly type: "access"; readonly lines: Uint8Array }
   /** Lines for people, whole. */
   | { readonly type: "log"; readonly text: string }
   | { readonly type: "metrics"; readonly delta: MetricsDelta }

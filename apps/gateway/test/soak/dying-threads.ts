@@ -1,19 +1,18 @@
 /** Threads that name themselves in each answer, and die of an error when a request tells them to. */
 import { Client } from "undici";
 import { directoryOf } from "../keybearer.ts";
+import { seesWrites } from "../sees-writes.ts";
 
 /** The header that has the name. */
 export const THREAD = "x-thread";
 
 /** Loaded before the gateway into each of its threads: the product itself has no such door. */
-const preload = `
-import { subscribe } from "node:diagnostics_channel";
+const preload = `${seesWrites}
 import { isMainThread, threadId } from "node:worker_threads";
-if (!isMainThread) {
-  subscribe("http.server.request.start", ({ request, response }) => {
-    if (request.headers["x-die"] === "throw") throw new Error("an error on purpose");
-    response.setHeader("${THREAD}", String(threadId));
-  });
+function seen(text) {
+  if (isMainThread) return undefined;
+  if (/^x-die: throw\\r$/m.test(text)) process.nextTick(() => { throw new Error("an error on purpose"); });
+  if (text.startsWith("HTTP/1.1 ")) return text.replace("\\r\\n", "\\r\\n${THREAD}: " + threadId + "\\r\\n");
 }
 `;
 

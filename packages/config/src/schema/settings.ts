@@ -13,6 +13,7 @@ import { buildUpstreamSettings, upstreamSettings } from "./upstream-settings.ts"
 export const logLevels = ["error", "warn", "info", "debug", "trace"] as const;
 export const logFormats = ["text", "json"] as const;
 export const maxWorkerThreads = 1024;
+const engines = ["wire", "node"] as const;
 
 const workerThreads = wholeNumber(0, maxWorkerThreads);
 
@@ -42,6 +43,10 @@ export function settingsSchema({ token }: KeySchemas) {
       workerThreads: may(
         workerThreads,
         "Threads that serve requests; by default one a core. 0: the main thread serves.",
+      ),
+      engine: may(
+        v.picklist(engines, message("CONFIG_VALUE", `expected one of ${engines.join(", ")}`)),
+        "What speaks HTTP/1.1 on both sides: wire, the default, or node (node:http and undici).",
       ),
       connectionTerminationDeadline: may(duration, "How long requests in flight may take at a stop; 5s by default."),
       connectionMinTerminationDeadline: may(duration, "How long new requests are still taken at a stop; 0 by default."),
@@ -79,6 +84,7 @@ export function buildSettings(given: Given | undefined, path: Path): Settings {
     statsAddr: given?.statsAddr ?? { host: "::", port: 15_020 },
     readinessAddr: given?.readinessAddr ?? { host: "::", port: 15_021 },
     workerThreads: given?.workerThreads,
+    engine: given?.engine ?? "wire",
     connectionTerminationDeadlineMs: given?.connectionTerminationDeadline ?? 5_000,
     connectionMinTerminationDeadlineMs: given?.connectionMinTerminationDeadline ?? 0,
     logging: { level: given?.logging?.level ?? "info", format: given?.logging?.format },

@@ -1,5 +1,5 @@
 /** TLS before a server of any engine: reads which host a client asks for, and lets that host's listener shake hands. */
-import type { Server, Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { Server as TlsServer, TLSSocket } from "node:tls";
 import { MAX_HELLO_BYTES, readClientHello } from "./client-hello.ts";
 import type { Acceptor, ConnectionTls } from "./listener-tls.ts";
@@ -33,7 +33,6 @@ export function connectionTls(socket: Socket): ConnectionTls | undefined {
   return secured.get(socket);
 }
 
-/** The server's own listeners get the connections once they are secure. To be called when all of them are there. */
 export class TlsFront {
   readonly #options: TlsOptions;
   readonly #deliver: (socket: Socket) => void;
@@ -42,23 +41,15 @@ export class TlsFront {
   #waitFor: Promise<void> | undefined;
   #closed = false;
 
-  constructor(server: Server, options: TlsOptions) {
+  /** `deliver` gets connections once they are secure, or at once where the port is a plain one. */
+  constructor(options: TlsOptions, deliver: (socket: Socket) => void) {
     this.#options = options;
+    this.#deliver = deliver;
     this.#waitFor = options.opened;
     void options.opened?.then(() => (this.#waitFor = undefined));
-    const listeners = server.listeners("connection");
-    this.#deliver = (socket) => listeners.forEach((listener) => void Reflect.apply(listener, server, [socket]));
-    server.removeAllListeners("connection");
-    server.on("connection", (socket: Socket) => this.#accept(socket));
   }
 
-  /** Cuts whoever has not finished the handshake: no request of theirs is known yet. */
-  close(): void {
-    this.#closed = true;
-    for (const handshake of this.#pending.values()) handshake.socket.destroy();
-  }
-
-  #accept(socket: Socket): void {
+  accept(socket: Socket): void {
     const acceptors = this.#waitFor ? undefined : this.#options.acceptors();
     if (!this.#waitFor && !acceptors) {
       this.#deliver(socket);
@@ -77,6 +68,12 @@ export class TlsFront {
     if (this.#closed) socket.destroy();
     else if (acceptors) this.#begin(handshake, acceptors);
     else void this.#waitFor?.then(() => this.#opened(key, handshake));
+  }
+
+  /** Cuts whoever has not finished the handshake: no request of theirs is known yet. */
+  close(): void {
+    this.#closed = true;
+    for (const handshake of this.#pending.values()) handshake.socket.destroy();
   }
 
   #opened(key: string, handshake: Handshake): void {

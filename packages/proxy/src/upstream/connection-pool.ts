@@ -4,9 +4,9 @@ import { Dispatcher, errors } from "undici";
 import { ProxyError } from "../errors.ts";
 import type { Origin } from "../origin.ts";
 import type { AddressWatch } from "./addresses.ts";
-import { Connection, type ConnectionOptions } from "./connection.ts";
 import type { Dial } from "./dial.ts";
 import type { UpstreamLimits } from "./limits.ts";
+import type { Attach, ConnectionOwner, PooledConnection } from "./pooled-connection.ts";
 import { Queue, type PoolHandler, type Waiting } from "./queue.ts";
 
 /** Called on the request path: must not throw, must not block. */
@@ -22,22 +22,24 @@ export interface ConnectionPoolOptions {
   readonly origin: Origin;
   readonly limits: UpstreamLimits;
   readonly dial: Dial;
-  /** Until the head of an answer, and between its bytes. */
-  readonly timeouts: { readonly headersTimeout: number; readonly bodyTimeout: number };
+  readonly attach: Attach;
   readonly observer: UpstreamObserver | undefined;
 }
 
 const RETRY_AFTER_MS = 1_000;
 
-export class ConnectionPool extends Dispatcher {
+interface Opening {
+  cancel: (() => void) | void;
+}
+
+export class ConnectionPool extends Dispatcher implements ConnectionOwner {
   readonly #options: ConnectionPoolOptions;
-  readonly #connectionOptions: ConnectionOptions;
-  readonly #connections = new Set<Connection>();
+  readonly #connections = new Set<PooledConnection>();
   /** The warmest is the last. */
-  readonly #idle: Connection[] = [];
+  readonly #idle: PooledConnection[] = [];
   readonly #queue = new Queue();
   /** Connections that are being opened. They are for whoever has waited longest when they stand. */
-  #dialling = 0;
+  readonly #openings = new Set<Opening>();
   #closed: PromiseWithResolvers<void> | undefined;
   /** Woken with each new connection. */
   addresses: AddressWatch | undefined;
@@ -45,21 +47,6 @@ export class ConnectionPool extends Dispatcher {
   constructor(options: ConnectionPoolOptions) {
     super();
     this.#options = options;
-    const { origin, limits, dial, timeouts } = options;
-    this.#connectionOptions = {
-      url: origin.url,
-      client: {
-        ...timeouts,
-        pipelining: 1,
-        allowH2: false,
-        keepAliveTimeout: limits.idleTimeoutMs,
-        keepAliveMaxTimeout: limits.idleTimeoutMs,
-      },
-      dial,
-      servername: origin.hostname,
-      freed: (connection) => this.#freed(connection),
-      gone: (connection) => this.#gone(connection),
-    };
   }
 
   get size(): number {
@@ -69,8 +56,8 @@ export class ConnectionPool extends Dispatcher {
   override dispatch(request: Dispatcher.DispatchOptions, handler: PoolHandler): boolean {
     const connection = this.#closed ? undefined : this.#takeIdle();
     if (this.#closed) fail(handler, new errors.ClientDestroyedError());
-    else if (connection) this.#send(connection, request, handler);
-    else if (this.#mayDial || this.#queue.size - this.#dialling < this.#options.limits.queueSize)
+    else if (connection) connection.dispatch(request, handler);
+    else if (this.#mayDial || this.#queue.size - this.#openings.size < this.#options.limits.queueSize)
       this.#wait({ request, handler });
     else this.#refuse(handler, "upstream_queue_full");
     return this.#idle.length > 0 || this.#mayDial;
@@ -98,27 +85,56 @@ export class ConnectionPool extends Dispatcher {
   override async destroy(...given: readonly unknown[]): Promise<void> {
     void this.close();
     const reason = given.find((each) => each instanceof Error) ?? new errors.ClientDestroyedError();
+    this.#cancelOpenings();
     for (let each = this.#queue.shift(); each; each = this.#queue.shift()) fail(each.handler, reason);
     const ended = Promise.all([...this.#connections].map((connection) => connection.end(reason)));
+    this.#mayBeClosed();
     return called(
       given,
       ended.then(() => undefined),
     );
   }
 
-  get #mayDial(): boolean {
-    return this.#connections.size + this.#dialling < this.#options.limits.maxConnections;
+  freed(connection: PooledConnection): void {
+    const next = connection.isRetired ? undefined : this.#queue.shift();
+    if (next) connection.dispatch(next.request, next.handler);
+    else if (connection.isRetired || this.#closed) void connection.end();
+    else {
+      this.#idle.push(connection);
+      if (this.#idle.length > this.#options.limits.maxIdleConnections) void this.#idle.shift()?.end();
+    }
   }
 
-  #takeIdle(): Connection | undefined {
+  gone(connection: PooledConnection): void {
+    this.#connections.delete(connection);
+    const place = this.#idle.indexOf(connection);
+    if (place !== -1) this.#idle.splice(place, 1);
+    this.#options.observer?.upstreamConnectionClosed(this.#options.origin.endpoint);
+    this.#dial();
+    this.#mayBeClosed();
+  }
+
+  /** It has had its turn: none that came later goes before it, and no limit of the queue is its fault. */
+  unsent(request: Dispatcher.DispatchOptions, handler: PoolHandler): void {
+    const connection = this.#takeIdle();
+    if (connection) {
+      connection.dispatch(request, handler);
+      return;
+    }
+    const waiting = { request, handler };
+    this.#queue.addFirst(waiting);
+    handler.onQueued?.(() => void this.#queue.remove(waiting));
+    this.#dial();
+  }
+
+  get #mayDial(): boolean {
+    return this.#connections.size + this.#openings.size < this.#options.limits.maxConnections;
+  }
+
+  #takeIdle(): PooledConnection | undefined {
     let connection = this.#idle.pop();
     while (connection && !connection.isAlive) connection = this.#idle.pop();
     return connection;
-  }
-
-  #send(connection: Connection, request: Dispatcher.DispatchOptions, handler: PoolHandler): void {
-    if (connection.hasServed) handler.onReused?.();
-    connection.dispatch(request, handler);
   }
 
   #wait(waiting: Waiting): void {
@@ -126,12 +142,13 @@ export class ConnectionPool extends Dispatcher {
     this.#queue.add(waiting);
     waiting.handler.onQueued?.(() => void this.#queue.remove(waiting));
     this.#dial();
-    if (this.#queue.size > this.#dialling) this.#queue.limit(waiting, queueTimeoutMs, () => this.#overdue(waiting));
+    if (this.#queue.size > this.#openings.size)
+      this.#queue.limit(waiting, queueTimeoutMs, () => this.#overdue(waiting));
   }
 
   #overdue(waiting: Waiting): void {
     // By now a connection is being opened for it, which has a limit of its own.
-    if (this.#queue.isAmongFirst(this.#dialling, waiting)) return;
+    if (this.#queue.isAmongFirst(this.#openings.size, waiting)) return;
     if (this.#queue.remove(waiting)) this.#refuse(waiting.handler, "upstream_queue_wait");
   }
 
@@ -142,52 +159,45 @@ export class ConnectionPool extends Dispatcher {
   }
 
   #dial(): void {
-    while (this.#queue.size > this.#dialling && this.#mayDial) {
-      this.#dialling += 1;
-      this.#options.dial((error, socket) => this.#dialled(error, socket));
+    while (this.#queue.size > this.#openings.size && this.#mayDial) {
+      const opening: Opening = { cancel: undefined };
+      this.#openings.add(opening);
+      opening.cancel = this.#options.dial((error, socket) => {
+        this.#openings.delete(opening);
+        this.#dialled(error, socket);
+      });
     }
   }
 
   #dialled(error: Error | null, socket: Socket | null): void {
-    const { origin, observer } = this.#options;
-    this.#dialling -= 1;
+    const { origin, observer, attach } = this.#options;
     if (socket) {
-      const connection = new Connection(socket, this.#connectionOptions);
+      const connection = attach(socket, this);
       this.#connections.add(connection);
       observer?.upstreamConnectionOpened(origin.endpoint);
       this.addresses?.wake();
-      this.#freed(connection);
+      this.freed(connection);
       return;
     }
     if (error && isTimeout(error)) observer?.limited("connect_timeout");
     // As long as there is another for each that waits, none is worse off.
-    const unlucky = this.#queue.size > this.#dialling ? this.#queue.shift() : undefined;
+    const unlucky = this.#queue.size > this.#openings.size ? this.#queue.shift() : undefined;
     if (unlucky) fail(unlucky.handler, error ?? new errors.SocketError("no connection"));
     this.#dial();
     this.#mayBeClosed();
   }
 
-  #freed(connection: Connection): void {
-    const next = connection.isRetired ? undefined : this.#queue.shift();
-    if (next) this.#send(connection, next.request, next.handler);
-    else if (connection.isRetired || this.#closed) void connection.end();
-    else {
-      this.#idle.push(connection);
-      if (this.#idle.length > this.#options.limits.maxIdleConnections) void this.#idle.shift()?.end();
+  /** Those that cannot be cancelled end when they stand. */
+  #cancelOpenings(): void {
+    for (const opening of this.#openings) {
+      if (!opening.cancel) continue;
+      this.#openings.delete(opening);
+      opening.cancel();
     }
   }
 
-  #gone(connection: Connection): void {
-    this.#connections.delete(connection);
-    const place = this.#idle.indexOf(connection);
-    if (place !== -1) this.#idle.splice(place, 1);
-    this.#options.observer?.upstreamConnectionClosed(this.#options.origin.endpoint);
-    this.#dial();
-    this.#mayBeClosed();
-  }
-
   #mayBeClosed(): void {
-    if (this.#connections.size + this.#dialling + this.#queue.size === 0) this.#closed?.resolve();
+    if (this.#connections.size + this.#openings.size + this.#queue.size === 0) this.#closed?.resolve();
   }
 }
 

@@ -1,17 +1,23 @@
 /** Makes the connection pool of an origin, with its limits, its names resolved anew while it is in use. */
 import { lookup as systemLookup } from "node:dns";
 import { isIP, type LookupFunction } from "node:net";
+import type { Engine } from "../engine.ts";
 import type { DispatcherFactory } from "../upstreams.ts";
 import { AddressWatch } from "./addresses.ts";
 import { ConnectionPool, type UpstreamObserver } from "./connection-pool.ts";
-import { bareHost, createDial, type Dial, type DialOptions } from "./dial.ts";
+import { bareHost, createUndiciDial, type Dial, type DialOptions } from "./dial.ts";
+import { undiciAttach } from "./undici-connection.ts";
 import { upstreamLimits, type UpstreamLimits } from "./limits.ts";
+
+import { createWireDial, wireAttach } from "./wire-connection.ts";
 
 /** A model may think for minutes before it says its first word; the official clients wait ten. */
 const HEAD_TIMEOUT_MS = 600_000;
 const BETWEEN_BYTES_TIMEOUT_MS = 300_000;
 
 export interface ConnectionPoolsOptions {
+  /** Whose client is upon the connections: undici's (`node`, the default), or that of @keybearer/wire. */
+  readonly engine?: Engine;
   readonly limits?: Partial<UpstreamLimits>;
   readonly observer?: UpstreamObserver;
   /** The system's by default. */
@@ -23,16 +29,21 @@ export interface ConnectionPoolsOptions {
 }
 
 export function connectionPools(options: ConnectionPoolsOptions = {}): DispatcherFactory {
-  const { observer, lookup = systemLookup, dial = createDial, random = Math.random } = options;
+  const { engine = "node", observer, lookup = systemLookup, random = Math.random } = options;
+  const createDial = options.dial ?? (engine === "wire" ? createWireDial : createUndiciDial);
   const limits = { ...upstreamLimits, ...options.limits };
+  const timeouts = {
+    headersTimeoutMs: HEAD_TIMEOUT_MS,
+    bodyTimeoutMs: BETWEEN_BYTES_TIMEOUT_MS,
+    idleTimeoutMs: limits.idleTimeoutMs,
+  };
   return (origin, tls) => {
-    const pool = new ConnectionPool({
-      origin,
-      limits,
-      dial: dial({ origin, tls, limits, lookup }),
-      timeouts: { headersTimeout: HEAD_TIMEOUT_MS, bodyTimeout: BETWEEN_BYTES_TIMEOUT_MS },
-      observer,
-    });
+    const dial = createDial({ origin, tls, limits, lookup });
+    const attach =
+      engine === "wire"
+        ? wireAttach(origin.url, timeouts)
+        : undiciAttach({ url: origin.url, timeouts, dial, servername: origin.hostname });
+    const pool = new ConnectionPool({ origin, limits, dial, attach, observer });
     const hostname = bareHost(origin);
     if (isIP(hostname) === 0) {
       pool.addresses = new AddressWatch({

@@ -1,12 +1,11 @@
 /** Requests that wait for a connection, first come, first served. */
+import type { ClientHandler } from "@keybearer/wire";
 import type { Dispatcher } from "undici";
 
 /** What else a connection pool tells a handler; undici's own dispatchers do not. */
-export interface PoolHandler extends Dispatcher.DispatchHandler {
+export interface PoolHandler extends ClientHandler {
   /** It waits for a connection. `leave` gives that up: the handler is told nothing more. */
   onQueued?(leave: () => void): void;
-  /** Its connection has served before, so that the upstream may be closing it just now. */
-  onReused?(): void;
 }
 
 export interface Waiting {
@@ -24,6 +23,14 @@ export class Queue {
 
   add(waiting: Waiting): void {
     this.#waiting.set(waiting, undefined);
+  }
+
+  /** Before all others. */
+  addFirst(waiting: Waiting): void {
+    const others = [...this.#waiting];
+    this.#waiting.clear();
+    this.add(waiting);
+    for (const [other, timer] of others) this.#waiting.set(other, timer);
   }
 
   limit(waiting: Waiting, timeoutMs: number, overdue: () => void): void {

@@ -9,7 +9,7 @@ import { startRawUpstream, type RawUpstream, type UpstreamRequest } from "./raw-
 type Served = Extract<RequestOutcome, { kind: "served" }>;
 
 export async function holdToRequest(engine: Engine, { bytes, interim = [], ...row }: RequestCase): Promise<void> {
-  const outcome = engine.name === "node:http" ? (row.nodeHttp?.outcome ?? row.outcome) : row.outcome;
+  const outcome = engine.server === "node:http" ? (row.nodeHttp?.outcome ?? row.outcome) : row.outcome;
   const upstream = await startRawUpstream();
   onTestFinished(() => upstream.close());
   const running = await engine.start(upstream.host);

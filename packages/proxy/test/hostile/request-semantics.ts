@@ -173,7 +173,8 @@ export const semantics: readonly RequestCase[] = [
   {
     name: "a row: a body is longer than it says, and no request comes of it",
     bytes: `${post("Content-Length: 3")}abcde${get("/smuggled")}`,
-    outcome: servedThen(400, abc),
+    outcome: servedThen(501, abc),
+    nodeHttp: { because: "the method `deGET` is one that llhttp does not know", outcome: servedThen(400, abc) },
   },
   {
     name: "a row: nonsense behind a request",

@@ -53,7 +53,7 @@ export async function startBed(
 
 export async function holdToResponse(engine: Engine, row: ResponseCase): Promise<void> {
   const { bytes, method = "GET", ends = false } = row;
-  const outcome = engine.name === "node:http" ? (row.undici?.outcome ?? row.outcome) : row.outcome;
+  const outcome = engine.client === "undici" ? (row.undici?.outcome ?? row.outcome) : row.outcome;
   const bed = await startBed(engine, (socket) => {
     socket.write(bytes, "latin1");
     if (ends) socket.end();

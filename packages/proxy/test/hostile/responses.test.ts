@@ -1,7 +1,7 @@
+import { once } from "node:events";
 import type { Socket } from "node:net";
 import { describe, expect, test } from "vitest";
-import { nodeEngine } from "./engine.ts";
-import { once } from "node:events";
+import { allWireEngine, nodeEngine, wireClientEngine } from "./engine.ts";
 import { within } from "./hold.ts";
 import { holdToNext, holdToResponse, startBed } from "./response-runner.ts";
 import { responseCases } from "./responses.ts";
@@ -10,7 +10,7 @@ test("each case has a name of its own", () => {
   expect(new Set(responseCases.map(({ name }) => name)).size).toBe(responseCases.length);
 });
 
-describe.each([nodeEngine])("$name, answered", (engine) => {
+describe.each([nodeEngine, wireClientEngine, allWireEngine])("$name, answered", (engine) => {
   test.each(responseCases)("$name", (row) => holdToResponse(engine, row));
 
   describe("bytes that come on a connection where no request is under way", () => {

@@ -111,6 +111,7 @@ export class MemberSearch {
         this.#state = "inside";
         this.#depth = 0;
         this.#inString = false;
+        this.#escaped = false;
       } else this.#state = "key";
       return at;
     }
@@ -134,40 +135,27 @@ export class MemberSearch {
 
   /** -1 if it does not end in this chunk. */
   #endOfValue(chunk: Buffer, from: number): number {
-    // In variables of its own: these are the only loops over every byte.
+    // In variables of its own: this is the only loop over every byte.
     let depth = this.#depth;
-    let at = from;
-    while (at < chunk.length) {
-      if (this.#inString) {
-        at = this.#endOfString(chunk, at);
-        if (this.#inString) break;
-        if (depth === 0) return at;
-      }
-      while (at < chunk.length) {
-        const byte = chunk[at++];
-        if (byte === QUOTE) {
-          this.#inString = true;
-          break;
-        }
-        if (byte === BRACE_OPEN) depth++;
-        else if (byte === BRACE_CLOSE && --depth === 0) return at;
+    let inString = this.#inString;
+    let escaped = this.#escaped;
+    for (let at = from; at < chunk.length; at++) {
+      const byte = chunk[at];
+      if (!inString) {
+        if (byte === QUOTE) inString = true;
+        else if (byte === BRACE_OPEN) depth++;
+        else if (byte === BRACE_CLOSE && --depth === 0) return at + 1;
+      } else if (escaped) escaped = false;
+      else if (byte === BACKSLASH) escaped = true;
+      else if (byte === QUOTE) {
+        inString = false;
+        if (depth === 0) return at + 1;
       }
     }
     this.#depth = depth;
-    return -1;
-  }
-
-  #endOfString(chunk: Buffer, from: number): number {
-    let escaped = this.#escaped;
-    let at = from;
-    while (at < chunk.length && this.#inString) {
-      const byte = chunk[at++];
-      if (escaped) escaped = false;
-      else if (byte === BACKSLASH) escaped = true;
-      else if (byte === QUOTE) this.#inString = false;
-    }
+    this.#inString = inString;
     this.#escaped = escaped;
-    return at;
+    return -1;
   }
 
   #report(bytes: Buffer, start: number, end: number): void {

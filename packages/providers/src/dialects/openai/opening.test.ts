@@ -33,6 +33,7 @@ describe("the opening of a stream", () => {
     ["a delta of a response", 'data: {"type":"response.output_text.delta","delta":"a"}\n\n'],
     ["the end", "data: [DONE]\n\n"],
     ["what is no event of ours", "data: hello\n\n"],
+    ["a word behind a long comment", `: ${"\u00e9".repeat(3000)}\n\n${role}${word}`],
     ["more than 64 KiB", `: ${"x".repeat(70_000)}`],
   ])("ends with %s", (_, text) => {
     expect(told(text)).toBe("content");

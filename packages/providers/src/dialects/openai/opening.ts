@@ -1,8 +1,11 @@
 /** Tells when the first content of a stream has come: until then another key can still serve it unseen. */
+import { StringDecoder } from "node:string_decoder";
 import type { StreamOpening, StreamVerdict } from "../../contract.ts";
 
 /** An opening that is longer is taken for content. */
 const openingLimitCharacters = 65_536;
+
+const stepBytes = 1024;
 
 const openingTypes = new Set(["response.created", "response.queued", "response.in_progress", "ping"]);
 
@@ -11,11 +14,20 @@ export function streamOpening(): StreamOpening {
 }
 
 class Opening implements StreamOpening {
-  readonly #decoder = new TextDecoder();
+  readonly #decoder = new StringDecoder("utf8");
   #text = "";
 
   push(chunk: Uint8Array): StreamVerdict {
-    this.#text += this.#decoder.decode(chunk, { stream: true });
+    let verdict: StreamVerdict = "opening";
+    // A chunk may hold a whole stream, of which the first events tell.
+    for (let at = 0; at < chunk.length && verdict === "opening"; at += stepBytes) {
+      verdict = this.#read(this.#decoder.write(chunk.subarray(at, at + stepBytes)));
+    }
+    return verdict;
+  }
+
+  #read(text: string): StreamVerdict {
+    this.#text += text;
     for (;;) {
       const end = /\r\n\r\n|\n\n|\r\r/.exec(this.#text);
       if (!end) return this.#text.length > openingLimitCharacters ? "content" : "opening";

@@ -23,11 +23,11 @@ class UsageEventFilter implements StreamFilter {
 
   push(chunk: Uint8Array): Uint8Array | undefined {
     const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-    if (this.#needsNoChange(bytes)) {
+    if (this.#isWhole(bytes) && usageAt(bytes, 0) === -1) {
       this.#droppedLast = false;
       return chunk;
     }
-    const kept = this.#filter(bytes);
+    const kept = this.#isWhole(bytes) ? this.#filterWhole(bytes) : this.#filter(bytes);
     if (kept.length === 0) return undefined;
     return kept.length === 1 ? kept[0] : Buffer.concat(kept);
   }
@@ -37,11 +37,29 @@ class UsageEventFilter implements StreamFilter {
     return rest.length === 0 || isUsageEvent(rest) ? undefined : rest;
   }
 
-  /** The common case, told by native searches alone. */
-  #needsNoChange(bytes: Buffer): boolean {
+  /** Nothing goes on from the last chunk, nor into the next: the common case, for which native searches are enough. */
+  #isWhole(bytes: Buffer): boolean {
     if (this.#held.length > 0 || this.#isPassing || this.#isAfterCr) return false;
     const { length } = bytes;
-    return length > 1 && bytes[length - 1] === LF && bytes[length - 2] === LF && !mayHoldUsage(bytes);
+    return length > 1 && bytes[length - 1] === LF && bytes[length - 2] === LF;
+  }
+
+  /** Looks at no event but those that may hold usage. */
+  #filterWhole(bytes: Buffer): Buffer[] {
+    if (bytes[0] === LF || bytes.includes(CR)) return this.#filter(bytes);
+    const kept: Buffer[] = [];
+    let keptFrom = 0;
+    for (let at = usageAt(bytes, 0); at !== -1; at = usageAt(bytes, at)) {
+      const before = bytes.lastIndexOf("\n\n", at, "latin1");
+      const start = before === -1 ? 0 : before + 2;
+      at = bytes.indexOf("\n\n", at, "latin1") + 2;
+      if (!isUsageEvent(bytes.subarray(start, at))) continue;
+      if (start > keptFrom) kept.push(bytes.subarray(keptFrom, start));
+      keptFrom = at;
+    }
+    if (keptFrom < bytes.length) kept.push(bytes.subarray(keptFrom));
+    this.#droppedLast = keptFrom === bytes.length;
+    return kept;
   }
 
   #filter(bytes: Buffer): Buffer[] {
@@ -125,7 +143,7 @@ class UsageEventFilter implements StreamFilter {
 
 /** `choices` empty and `usage` an object. Azure's first event has no choices either, but no usage. */
 function isUsageEvent(event: Buffer): boolean {
-  if (event.length > eventLimitBytes || !mayHoldUsage(event)) return false;
+  if (event.length > eventLimitBytes || usageAt(event, 0) === -1) return false;
   const text = event.toString();
   const lines = (text.startsWith("\uFEFF") ? text.slice(1) : text).split(/\r\n|\r|\n/);
   const data = lines.filter((line) => line.startsWith("data:")).map((line) => line.slice(5));
@@ -148,15 +166,15 @@ interface Members {
 const usageName = Buffer.from('usage"');
 const noUsage = /^\s*:\s*null/;
 
-/** False where there is no usage but `null`, which is what every other event of such a stream says. */
-function mayHoldUsage(bytes: Buffer): boolean {
-  for (let at = bytes.indexOf(usageName); at !== -1; at = bytes.indexOf(usageName, at)) {
+/** Where usage may stand, from a place on; -1 where there is none but `null`, which is what every other event says. */
+function usageAt(bytes: Buffer, from: number): number {
+  for (let at = bytes.indexOf(usageName, from); at !== -1; at = bytes.indexOf(usageName, at)) {
     at += usageName.length;
     // Mostly there is no space.
     const isNull = bytes[at] === COLON && bytes[at + 1] === LETTER_N;
-    if (!isNull && !noUsage.test(bytes.toString("latin1", at, at + 16))) return true;
+    if (!isNull && !noUsage.test(bytes.toString("latin1", at, at + 16))) return at;
   }
-  return false;
+  return -1;
 }
 
 const COLON = 0x3a;

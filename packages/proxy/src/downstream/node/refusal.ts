@@ -2,6 +2,7 @@
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import { ProxyError, type ProxyErrorCode } from "../../errors.ts";
+import { refusalBody } from "../refusal-body.ts";
 
 const VERSION = ["version_not_supported", "The gateway speaks HTTP/1.1 and HTTP/1.0."] as const;
 
@@ -41,9 +42,7 @@ export function refuse(socket: Socket, error: ProxyError | undefined): void {
     socket.destroy();
     return;
   }
-  const body = JSON.stringify({
-    error: { message: error.message, type: typeOf(error.status), param: null, code: error.code },
-  });
+  const body = refusalBody(error);
   const impatience = setTimeout(() => socket.destroy(), PATIENCE_MS).unref();
   socket.once("close", () => clearTimeout(impatience));
   socket.end(
@@ -51,8 +50,4 @@ export function refuse(socket: Socket, error: ProxyError | undefined): void {
       `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );
   socket.resume();
-}
-
-function typeOf(status: number): string {
-  return status >= 500 ? "server_error" : "invalid_request_error";
 }

@@ -53,7 +53,10 @@ class Connections {
       this.#serve(socket);
     };
     this.#overload = new OverloadFront(options, deliver);
-    server.removeAllListeners("connection").on("connection", (socket: Socket) => this.#opened(socket));
+    this.#front = new TlsFront(options.tls, (socket) => this.#opened(socket));
+    server.removeAllListeners("connection").on("connection", (socket: Socket) => {
+      if (admit(socket, options, this.#limit())) this.#front.accept(socket);
+    });
     server.on("request", (request, response) => this.#receive(request, response, false));
     server.on("checkContinue", (request, response) => this.#receive(request, response, true));
     // Node would answer by itself, out of sight of the log.
@@ -66,8 +69,6 @@ class Connections {
       options.limited("connection_idle");
       socket.destroy();
     });
-    this.#front = new TlsFront(server, options.tls);
-    server.on("connection", (socket: Socket) => void admit(socket, options, this.#limit()));
     this.#limit();
     this.#checks = setInterval(() => this.#check(), CHECK_MS).unref();
   }

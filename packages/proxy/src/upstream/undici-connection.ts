@@ -2,34 +2,37 @@
 import type { Socket } from "node:net";
 import { Client, type Dispatcher } from "undici";
 import type { Dial } from "./dial.ts";
+import type { Attach, ClientTimeouts, ConnectionOwner, PooledConnection } from "./pooled-connection.ts";
+import type { PoolHandler } from "./queue.ts";
 
-export interface ConnectionOptions {
+export interface UndiciConnectionOptions {
   /** `https://api.openai.com:443`. */
   readonly url: string;
-  readonly client: Client.Options & { readonly keepAliveTimeout: number };
+  readonly timeouts: ClientTimeouts;
   readonly dial: Dial;
   /** undici would take it from each request's Host, and the connection with it. */
   readonly servername: string;
-  /** It can take a request. */
-  readonly freed: (connection: Connection) => void;
-  /** It has ended, and its socket is closed. */
-  readonly gone: (connection: Connection) => void;
 }
 
-export class Connection {
-  readonly #options: ConnectionOptions;
+export function undiciAttach(options: UndiciConnectionOptions): Attach {
+  return (socket, owner) => new UndiciConnection(socket, owner, options);
+}
+
+class UndiciConnection implements PooledConnection {
+  readonly #owner: ConnectionOwner;
+  readonly #options: UndiciConnectionOptions;
   #socket: Socket;
   /** Made with the first request: undici's client does not take a socket before it has one. */
   #client: Client | undefined;
   #isBusy = false;
   #ended: Promise<void> | undefined;
-  /** Serves no more once it is free. */
   isRetired = false;
 
-  constructor(socket: Socket, options: ConnectionOptions) {
+  constructor(socket: Socket, owner: ConnectionOwner, options: UndiciConnectionOptions) {
+    this.#owner = owner;
     this.#options = options;
     this.#socket = socket;
-    socket.once("close", this.#unused).setTimeout(options.client.keepAliveTimeout, this.#unused);
+    socket.once("close", this.#unused).setTimeout(options.timeouts.idleTimeoutMs, this.#unused);
   }
 
   get isAlive(): boolean {
@@ -40,13 +43,8 @@ export class Connection {
     return this.#socket.remoteAddress;
   }
 
-  /** Whether it has been given a request before: the upstream may close it at the moment of another. */
-  get hasServed(): boolean {
-    return this.#client !== undefined;
-  }
-
-  /** For one that is free. */
-  dispatch(request: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
+  dispatch(request: Dispatcher.DispatchOptions, handler: PoolHandler): void {
+    if (this.#client) handler.onReused?.();
     const client = (this.#client ??= this.#attach());
     const named = { ...request, servername: this.#options.servername };
     this.#isBusy = true;
@@ -56,16 +54,21 @@ export class Connection {
 
   /** Resolves when its socket is closed. What is under way on it fails. */
   end(reason: Error | null = null): Promise<void> {
-    this.#ended ??= this.#close(reason).then(() => this.#options.gone(this));
+    this.#ended ??= this.#close(reason).then(() => this.#owner.gone(this));
     return this.#ended;
   }
 
   #attach(): Client {
     this.#socket.off("close", this.#unused).setTimeout(0, this.#unused);
-    const { url, client: options } = this.#options;
+    const { url, timeouts } = this.#options;
     let ready: Socket | undefined = this.#socket;
     const client = new Client(url, {
-      ...options,
+      headersTimeout: timeouts.headersTimeoutMs,
+      bodyTimeout: timeouts.bodyTimeoutMs,
+      keepAliveTimeout: timeouts.idleTimeoutMs,
+      keepAliveMaxTimeout: timeouts.idleTimeoutMs,
+      pipelining: 1,
+      allowH2: false,
       connect: (_target, done) => {
         const socket = ready;
         ready = undefined;
@@ -97,7 +100,7 @@ export class Connection {
   #drained(): void {
     if (!this.#isBusy) return;
     this.#isBusy = false;
-    if (this.isAlive) this.#options.freed(this);
+    if (this.isAlive) this.#owner.freed(this);
     else void this.end();
   }
 

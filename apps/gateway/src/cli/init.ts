@@ -1,6 +1,8 @@
-/** The config that `keybearer init` writes, and what it says then. */
+/** `keybearer init`: a config to start with. */
+import type { Terminal } from "./main.ts";
+import { writeNewFiles } from "./new-files.ts";
 
-export const STARTER_CONFIG = `# yaml-language-server: $schema=keybearer.schema.json
+const STARTER_CONFIG = `# yaml-language-server: $schema=keybearer.schema.json
 # For completion in editors: keybearer schema > keybearer.schema.json
 binds:
 - port: 3000
@@ -20,7 +22,14 @@ binds:
           key: "$OPENAI_API_KEY"
 `;
 
-export function nextSteps(file: string): string {
+/** Throws GatewayError for a file that cannot be written. */
+export async function init(file: string, terminal: Terminal): Promise<number> {
+  await writeNewFiles([{ path: file, text: STARTER_CONFIG, mode: 0o600 }], terminal.workingDirectory);
+  terminal.say(nextSteps(file));
+  return 0;
+}
+
+function nextSteps(file: string): string {
   const flag = file === "config.yaml" ? "" : ` -f ${file}`;
   return `Wrote ${file}. Next:
 

@@ -1,0 +1,169 @@
+/** What has come of a request's body, and who waits for it. */
+import type { TakeContent } from "../syntax/body-decoder.ts";
+
+/** So much waits for a reader before the client has to. */
+const WAITING_BYTES = 64 * 1024;
+
+/** Where it comes from. */
+export interface BodyLine {
+  failure(code: "WIRE_BODY_TOO_LARGE", facts: { readonly limitBytes: number }): Error;
+  /** Someone waits for it, or has taken some. */
+  wantBody(): void;
+}
+
+/** How long it may take, and what it fails with when it takes longer. */
+export interface BodyTimeout {
+  readonly ms: number;
+  readonly error: Error;
+}
+
+const END: IteratorResult<Uint8Array, undefined> = { done: true, value: undefined };
+
+/** Nobody has asked for it; it is read whole, or piece by piece; nobody wants more of it. */
+type Reading = "not yet" | "whole" | "pieces" | "over";
+
+export class RequestBody implements TakeContent, AsyncIterator<Uint8Array>, AsyncIterable<Uint8Array> {
+  /** Has been given to whoever reads it. */
+  receivedBytes = 0;
+  #reading: Reading = "not yet";
+  #chunks: Buffer[] = [];
+  #waitingBytes = 0;
+  #isWhole = false;
+  #failure: Error | undefined;
+  #limitBytes = Infinity;
+  readonly #line: BodyLine;
+  #resolveWhole: ((bytes: Uint8Array) => void) | undefined;
+  #resolvePiece: ((piece: IteratorResult<Uint8Array, undefined>) => void) | undefined;
+  #reject: ((error: Error) => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(line: BodyLine) {
+    this.#line = line;
+  }
+
+  /** Nothing more is to be read from the client, until someone has taken some. */
+  get isFull(): boolean {
+    return this.#reading === "over" || (this.#reading !== "whole" && this.#waitingBytes >= WAITING_BYTES);
+  }
+
+  /** It is the client's turn. */
+  get isAwaited(): boolean {
+    return !this.#isWhole && (this.#reading === "whole" || this.#waitingBytes === 0);
+  }
+
+  content(bytes: Buffer, from: number, to: number): void {
+    if (this.#reading === "over") return;
+    const chunk = Buffer.allocUnsafe(to - from);
+    bytes.copy(chunk, 0, from, to);
+    if (this.#resolvePiece) {
+      this.#give(chunk);
+      return;
+    }
+    this.#chunks.push(chunk);
+    this.#waitingBytes += chunk.length;
+    if (this.#reading === "whole") this.#count(chunk.length);
+  }
+
+  /** All of it has come. */
+  complete(): void {
+    this.#isWhole = true;
+    if (this.#resolveWhole) this.#settle()?.(this.#takeAll());
+    this.#resolvePiece?.(END);
+    this.#resolvePiece = undefined;
+  }
+
+  /** Nobody gets more of it. */
+  fail(error: Error): void {
+    this.#stop(error);
+  }
+
+  /** At once where it has all come. */
+  readWhole(limitBytes: number, timeout: BodyTimeout | undefined): Uint8Array | Promise<Uint8Array> {
+    this.#reading = "whole";
+    this.#limitBytes = limitBytes;
+    if (this.#failure || !this.#count(this.#waitingBytes)) return Promise.reject(this.#failure);
+    this.#line.wantBody();
+    if (this.#isWhole) return this.#takeAll();
+    return new Promise((resolve, reject) => {
+      this.#resolveWhole = resolve;
+      this.#reject = reject;
+      if (timeout) this.#timer = setTimeout(() => this.#stop(timeout.error), timeout.ms);
+    });
+  }
+
+  readPieces(limitBytes: number): AsyncIterable<Uint8Array> {
+    this.#reading = "pieces";
+    this.#limitBytes = limitBytes;
+    return this;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<Uint8Array, undefined>> {
+    const chunk = this.#chunks.shift();
+    if (chunk) {
+      this.#waitingBytes -= chunk.length;
+      this.#count(chunk.length);
+    }
+    if (this.#failure) return Promise.reject(this.#failure);
+    if (this.#reading === "over") return Promise.resolve(END);
+    this.#line.wantBody();
+    if (chunk) return Promise.resolve({ done: false, value: chunk });
+    if (this.#isWhole) return Promise.resolve(END);
+    return new Promise((resolve, reject) => {
+      this.#resolvePiece = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  return(): Promise<IteratorResult<Uint8Array, undefined>> {
+    this.#resolvePiece?.(END);
+    this.#resolvePiece = undefined;
+    this.#drop();
+    return Promise.resolve(END);
+  }
+
+  #give(chunk: Buffer): void {
+    const resolve = this.#resolvePiece;
+    this.#resolvePiece = undefined;
+    if (this.#count(chunk.length)) resolve?.({ done: false, value: chunk });
+  }
+
+  /** False: it is longer than it may be, and whoever waits for it has been told. */
+  #count(bytes: number): boolean {
+    this.receivedBytes += bytes;
+    if (this.receivedBytes <= this.#limitBytes) return true;
+    this.#stop(this.#line.failure("WIRE_BODY_TOO_LARGE", { limitBytes: this.#limitBytes }));
+    return false;
+  }
+
+  #stop(error: Error): void {
+    this.#failure ??= error;
+    this.#reject?.(error);
+    this.#resolvePiece = undefined;
+    this.#settle();
+    this.#drop();
+  }
+
+  #drop(): void {
+    this.#reading = "over";
+    this.#chunks.length = this.#waitingBytes = 0;
+  }
+
+  #settle(): ((bytes: Uint8Array) => void) | undefined {
+    clearTimeout(this.#timer);
+    const resolve = this.#resolveWhole;
+    this.#resolveWhole = this.#reject = undefined;
+    return resolve;
+  }
+
+  #takeAll(): Uint8Array {
+    const chunks = this.#chunks;
+    const [first = Buffer.alloc(0)] = chunks;
+    this.#chunks = [];
+    this.#waitingBytes = 0;
+    return chunks.length > 1 ? Buffer.concat(chunks) : first;
+  }
+}
