@@ -42,7 +42,7 @@ async function main(): Promise<void> {
   const cores = planCores();
   moveTo(cores.load);
   const scratch = mkdtempSync(join(tmpdir(), "keybearer-bench-"));
-  const [upstream, load] = await Promise.all([startUpstream(cores.upstream), startLoad(cores.load)]);
+  const [upstream, load] = await Promise.all([startUpstream(cores.upstream, scratch), startLoad(cores.load)]);
   try {
     say(describeMachine(cores).join("\n"));
     const subjects = chooseSubjects(values, scratch, say);

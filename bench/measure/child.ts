@@ -15,8 +15,9 @@ export interface Child<Command, Reply> {
 export async function startChild<Command extends object, Reply>(
   script: string,
   core: number | undefined,
+  ...given: readonly string[]
 ): Promise<Child<Command, Reply>> {
-  const [command = "", ...words] = onCores([core], [process.execPath, script]);
+  const [command = "", ...words] = onCores([core], [process.execPath, script, ...given]);
   const child = spawn(command, words, { stdio: ["ignore", "inherit", "inherit", "ipc"], serialization: "advanced" });
   const ended = once(child, "exit");
   const next = async (): Promise<Reply> => {

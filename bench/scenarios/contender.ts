@@ -19,6 +19,8 @@ export interface Question {
   readonly warmUpAnswers: number;
   /** What the upstream answers meanwhile, where the mode is too slow for that. */
   readonly warmUpMode?: AnswerMode;
+  /** The subject speaks TLS to the upstream. */
+  readonly secures?: boolean;
 }
 
 export const CONNECTIONS = 64;
@@ -31,11 +33,14 @@ export async function startContender(
   count: 1 | 2 = 1,
 ): Promise<Contender> {
   const { scratch, upstream, load, cores, warmUpSeconds, warmUpShare } = bench;
-  const { mode, body, warmUpAnswers, warmUpMode = mode } = question;
+  const { mode, body, warmUpAnswers, warmUpMode = mode, secures = false } = question;
+  const tls = secures ? upstream.tls : undefined;
+  if (secures && !(tls && subject.securesUpstream)) throw new Error("no openssl, or no config for TLS to the upstream");
   await upstream.answerWith({ kind: "json" });
   const running = await startSubject(subject, {
     scratch,
-    upstreamPort: upstream.port,
+    upstreamPort: tls?.port ?? upstream.port,
+    upstreamCertificate: tls?.certificateFile,
     workers: count,
     cores: count === 1 ? [cores.subject] : [cores.subject, cores.second],
   });

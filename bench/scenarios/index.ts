@@ -20,6 +20,15 @@ export const scenarios: readonly Scenario[] = [
     warmUpAnswers: 30_000,
   }),
   costScenario({
+    name: "json-tls",
+    question: "the same over TLS to the upstream",
+    goal: "at most what json adds, and 10 % more",
+    mode: { kind: "json" },
+    body: chatRequest(350),
+    warmUpAnswers: 30_000,
+    secures: true,
+  }),
+  costScenario({
     name: "sse-100",
     question: "a stream of 100 events, written one by one without a pause",
     goal: "at most 1.0",

@@ -1,14 +1,14 @@
 /** Every subject, and which of them are measured. */
 import { agentgateway } from "./agentgateway.ts";
 import { bifrost } from "./bifrost.ts";
-import { keybearer } from "./keybearer.ts";
+import { keybearer, keybearerOnNode } from "./keybearer.ts";
 import { litellm } from "./litellm.ts";
 import { nginx } from "./nginx.ts";
 import { pipe } from "./pipe.ts";
 import { portkey } from "./portkey.ts";
 import type { Subject } from "./subject.ts";
 
-const subjects: readonly Subject[] = [nginx, keybearer, pipe, portkey, agentgateway, bifrost, litellm];
+const subjects: readonly Subject[] = [nginx, keybearer, keybearerOnNode, pipe, portkey, agentgateway, bifrost, litellm];
 
 export interface Choice {
   /** The one that the others are compared with. */

@@ -9,6 +9,7 @@ export const keybearer: Subject = {
   name: "keybearer",
   overridesModel: true,
   scales: true,
+  securesUpstream: true,
   unavailable: () => undefined,
   prepare(place) {
     const file = join(place.folder, "config.yaml");
@@ -17,6 +18,19 @@ export const keybearer: Subject = {
       command: [process.execPath, join(repository, "apps/gateway/bin/keybearer.mjs"), "-f", file],
       env: { KEYBEARER_KEY: providerKey },
     };
+  },
+};
+
+/** The same over node:http and undici. */
+export const keybearerOnNode: Subject = {
+  ...keybearer,
+  name: "keybearer-node",
+  onRequest: true,
+  prepare(place) {
+    const command = keybearer.prepare(place);
+    const file = join(place.folder, "config.yaml");
+    writeFileSync(file, agentgatewayConfig(place).replace("config:\n", "config:\n  engine: node\n"));
+    return command;
   },
 };
 
@@ -44,7 +58,8 @@ export function profiledKeybearer(folder: string): Subject {
 }
 
 /** The same file for both gateways that read it. */
-export function agentgatewayConfig({ port, upstreamPort, workers }: Place): string {
+export function agentgatewayConfig({ port, upstreamPort, upstreamCertificate, workers }: Place): string {
+  const tls = `        backendTLS: { root: ${upstreamCertificate}, hostname: localhost }\n`;
   return `config:
   workerThreads: ${workers}
   adminAddr: 127.0.0.1:0
@@ -56,7 +71,7 @@ binds:
   - routes:
     - policies:
         backendAuth: { key: "$KEYBEARER_KEY" }
-      backends:
+${upstreamCertificate === undefined ? "" : tls}      backends:
       - ai:
           name: bench
           hostOverride: 127.0.0.1:${upstreamPort}

@@ -9,6 +9,7 @@ export const nginx: Subject = {
   name: "nginx",
   overridesModel: false,
   scales: true,
+  securesUpstream: true,
   unavailable: () => unlessOnPath("nginx"),
   prepare(place) {
     const file = join(place.folder, "nginx.conf");
@@ -20,7 +21,7 @@ export const nginx: Subject = {
 
 // Buffers and log as they are by default: bodies above 16 KiB go through a file, each request's line is a write. Not so by
 // default: connections to the upstream are kept. Streams are not buffered, as the upstream asks (X-Accel-Buffering).
-function config({ folder, port, upstreamPort, workers }: Place): string {
+function config({ folder, port, upstreamPort, upstreamCertificate, workers }: Place): string {
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
     (name) => `  ${name}_temp_path ${join(folder, "temp", name)};`,
   );
@@ -44,12 +45,22 @@ ${temporary.join("\n")}
   server {
     listen 127.0.0.1:${port}${workers > 1 ? " reuseport" : ""};
     location / {
-      proxy_pass http://provider;
-      proxy_http_version 1.1;
+      proxy_pass ${upstreamCertificate === undefined ? "http" : "https"}://provider;
+${upstreamCertificate === undefined ? "" : tlsTo(upstreamCertificate)}      proxy_http_version 1.1;
       proxy_set_header Connection "";
       proxy_set_header Authorization "Bearer ${providerKey}";
     }
   }
 }
+`;
+}
+
+/** Sessions are resumed by default (proxy_ssl_session_reuse). */
+function tlsTo(certificate: string): string {
+  return `      proxy_ssl_verify on;
+      proxy_ssl_trusted_certificate ${certificate};
+      proxy_ssl_name localhost;
+      proxy_ssl_server_name on;
+      proxy_ssl_protocols TLSv1.2 TLSv1.3;
 `;
 }

@@ -24,6 +24,7 @@ export interface Running {
 export interface StartOptions {
   readonly scratch: string;
   readonly upstreamPort: number;
+  readonly upstreamCertificate?: string | undefined;
   readonly cores: readonly (number | undefined)[];
   readonly workers?: number;
 }
@@ -34,9 +35,9 @@ const hello = chatRequest(200);
 
 /** Throws when it ends or does not answer. The upstream answers with JSON meanwhile. */
 export async function startSubject(subject: Subject, options: StartOptions): Promise<Running> {
-  const { scratch, upstreamPort, cores, workers = 1 } = options;
+  const { scratch, upstreamPort, upstreamCertificate, cores, workers = 1 } = options;
   const folder = mkdtempSync(join(scratch, `${subject.name}-`));
-  const place = { folder, port: await freePort(), upstreamPort, workers };
+  const place = { folder, port: await freePort(), upstreamPort, upstreamCertificate, workers };
   const { command, env } = subject.prepare(place);
   const headers = subject.headers?.(place) ?? {};
   const output = openSync(join(folder, "output"), "a");

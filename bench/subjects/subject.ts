@@ -6,6 +6,8 @@ export interface Place {
   /** Where it has to listen, on 127.0.0.1. */
   readonly port: number;
   readonly upstreamPort: number;
+  /** The upstream speaks TLS, with this certificate for `localhost`. */
+  readonly upstreamCertificate?: string | undefined;
   readonly workers: number;
 }
 
@@ -22,6 +24,8 @@ export interface Subject {
   readonly overridesModel: boolean;
   /** Whether it has workers to choose the number of. */
   readonly scales?: boolean;
+  /** Whether its config knows `upstreamCertificate`. */
+  readonly securesUpstream?: boolean;
   /** Whether it may write JSON anew instead of relaying bytes. */
   readonly rewritesJson?: boolean;
   /** Scenarios that it cannot serve, and why. */

@@ -18,4 +18,7 @@ export type UpstreamCommand =
   | { readonly kind: "keep" }
   | { readonly kind: "kept" };
 
-export type UpstreamReply = { readonly port: number } | { readonly done: true } | { readonly arrival: Arrival };
+export type UpstreamReply =
+  | { readonly port: number; readonly tlsPort?: number }
+  | { readonly done: true }
+  | { readonly arrival: Arrival };

@@ -1,5 +1,8 @@
 /** The provider of the benchmark, a process of its own: canned answers on bare sockets, so that it is cheap. */
-import { createServer, type Socket } from "node:net";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
 import type { AnswerMode, Arrival, UpstreamCommand, UpstreamReply } from "./contract.ts";
 import { chatAnswer, chatEvents } from "./payloads.ts";
 
@@ -17,7 +20,10 @@ let mode: AnswerMode = { kind: "json" };
 let keepsNext = false;
 let arrival: Arrival = { authorization: undefined, body: new Uint8Array() };
 
-const server = createServer({ noDelay: true }, (socket) => {
+const server = createServer({ noDelay: true }, serve);
+const [certificateFile] = process.argv.slice(2);
+
+function serve(socket: Socket): void {
   const request = new RequestReader();
   socket.on("error", () => socket.destroy());
   socket.on("data", (bytes) => {
@@ -29,7 +35,7 @@ const server = createServer({ noDelay: true }, (socket) => {
     answer(socket, request);
     request.reset();
   });
-});
+}
 
 process.on("message", (command: UpstreamCommand) => {
   if (command.kind === "answer") ({ mode } = command);
@@ -37,10 +43,20 @@ process.on("message", (command: UpstreamCommand) => {
   tell(command.kind === "kept" ? { arrival } : { done: true });
 });
 process.on("disconnect", () => process.exit());
-server.listen(0, "127.0.0.1", () => {
-  const address = server.address();
-  tell({ port: typeof address === "object" && address ? address.port : 0 });
-});
+await once(server.listen(0, "127.0.0.1"), "listening");
+if (certificateFile === undefined) {
+  tell({ port: portOf(server) });
+} else {
+  const pem = readFileSync(certificateFile);
+  const secure = createTlsServer({ cert: pem, key: pem, noDelay: true }, serve);
+  await once(secure.listen(0, "127.0.0.1"), "listening");
+  tell({ port: portOf(server), tlsPort: portOf(secure) });
+}
+
+function portOf(listening: Server): number {
+  const address = listening.address();
+  return typeof address === "object" && address ? address.port : 0;
+}
 
 function answer(socket: Socket, request: RequestReader): void {
   if (mode.kind === "json") {
