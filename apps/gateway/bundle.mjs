@@ -24,10 +24,5 @@ for (const name of ["main", "worker"]) {
     format: "esm",
     sourcemap: true,
     chunkFileNames: `${name}-chunk-[name].js`,
-    // Else a chunk that every start reads has them as well, and undici with them.
-    codeSplitting: {
-      includeDependenciesRecursively: false,
-      groups: [{ name: "upstream", test: /\/proxy\/src\/upstream[s/]/ }],
-    },
   });
 }

@@ -9,18 +9,17 @@ import {
 } from "@keybearer/providers";
 import type { Endpoints } from "@keybearer/keyring";
 import type { Credential } from "@keybearer/secrets";
-import type { Dispatcher } from "undici";
 import { secureContextError } from "./upstream-tls.ts";
 import type { AiBackend, BackendDefinition, HeaderModifier, RoutePolicies } from "./definition.ts";
 import { DefinitionError } from "./errors.ts";
 import { isPrivateHost, originOf, type Origin } from "./origin.ts";
 import { compileModifiers, type HeaderEdit } from "./policies/header-modifier.ts";
-import type { Dispatchers } from "./upstreams.ts";
+import type { Dispatchers, UpstreamDispatcher } from "./upstreams.ts";
 
 export interface Backend {
   readonly definition: BackendDefinition;
   readonly origin: Origin;
-  readonly dispatcher: Dispatcher;
+  readonly dispatcher: UpstreamDispatcher;
   /** Undefined: a plain reverse proxy. */
   readonly ai: CompiledAi | undefined;
   readonly credentials: readonly PlacedCredential[];

@@ -4,6 +4,7 @@ import { HeaderList } from "@keybearer/providers";
 import { ProxyError, type ProxyErrorCode } from "./errors.ts";
 import type { Timeout } from "./exchange.ts";
 import type { PoolHandler } from "./upstream/queue.ts";
+import type { UpstreamDispatcher } from "./upstreams.ts";
 
 /** More than a provider has to say while a request of ten minutes is under way. */
 const MAX_INFORMATIONAL = 100;
@@ -45,7 +46,7 @@ export interface Attempt {
   abort(reason: ProxyError): void;
 }
 
-export function dispatch(dispatcher: Dispatcher, request: UpstreamRequest): Attempt {
+export function dispatch(dispatcher: UpstreamDispatcher, request: UpstreamRequest): Attempt {
   const call = new Call(request.timeout);
   try {
     dispatcher.dispatch(

@@ -5,7 +5,7 @@ export type { HealingTimeouts } from "./timeouts.ts";
 export { compileSnapshot } from "./snapshot.ts";
 export type { Snapshot, SnapshotOptions } from "./snapshot.ts";
 export { createUpstreams } from "./upstreams.ts";
-export type { DispatcherFactory, Dispatchers, Upstreams, UpstreamsLease } from "./upstreams.ts";
+export type { DispatcherFactory, Dispatchers, UpstreamDispatcher, Upstreams, UpstreamsLease } from "./upstreams.ts";
 export { connectionPools } from "./upstream/connection-pools.ts";
 export type { ConnectionPoolsOptions } from "./upstream/connection-pools.ts";
 export type { UpstreamObserver } from "./upstream/connection-pool.ts";

@@ -34,7 +34,7 @@ export interface ProxyOptions {
   /** How many bytes of bodies are kept at once, to be sent again when a key is refused; 256 MiB by default. */
   readonly replayBudgetBytes?: number;
   readonly healingTimeouts?: Partial<HealingTimeouts>;
-  /** `node` by default. */
+  /** `wire` by default. */
   readonly engine?: Engine;
 }
 
@@ -55,7 +55,7 @@ export interface Proxy {
 
 export function createProxy(options: ProxyOptions): Proxy {
   const { observer, snapshot, random = Math.random, replayBudgetBytes = REPLAY_BUDGET_BYTES } = options;
-  const serve = engines[options.engine ?? "node"];
+  const serve = engines[options.engine ?? "wire"];
   const road: Road = {
     observer,
     random,

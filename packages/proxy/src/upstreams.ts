@@ -5,10 +5,13 @@ import type { Origin } from "./origin.ts";
 import { connectionPools } from "./upstream/connection-pools.ts";
 
 /** Makes the dispatcher for an origin: a pool of connections, or what a test or an embedder puts in its place. */
-export type DispatcherFactory = (origin: Origin, tls: UpstreamTls | undefined) => Dispatcher;
+export type DispatcherFactory = (origin: Origin, tls: UpstreamTls | undefined) => UpstreamDispatcher;
+
+/** What of an undici Dispatcher is asked for. */
+export type UpstreamDispatcher = Pick<Dispatcher, "dispatch" | "close" | "destroy">;
 
 export interface Dispatchers {
-  dispatcher(origin: Origin, tls: UpstreamTls | undefined): Dispatcher;
+  dispatcher(origin: Origin, tls: UpstreamTls | undefined): UpstreamDispatcher;
 }
 
 export interface Upstreams extends Dispatchers {
@@ -24,13 +27,13 @@ export interface UpstreamsLease extends Dispatchers {
 }
 
 interface Shared {
-  readonly dispatcher: Dispatcher;
+  readonly dispatcher: UpstreamDispatcher;
   readonly holders: Set<object>;
 }
 
 export function createUpstreams(make: DispatcherFactory = connectionPools()): Upstreams {
   const shared = new Map<string, Shared>();
-  const take = (holder: object, origin: Origin, tls: UpstreamTls | undefined): Dispatcher => {
+  const take = (holder: object, origin: Origin, tls: UpstreamTls | undefined): UpstreamDispatcher => {
     const identity = JSON.stringify([origin.url, tls ?? null]);
     const known = shared.get(identity) ?? { dispatcher: make(origin, tls), holders: new Set() };
     known.holders.add(holder);

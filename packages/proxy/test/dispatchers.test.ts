@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { connect } from "node:net";
 import { connectionPools, originOf, type DispatcherFactory } from "@keybearer/proxy";
-import { Agent, fetch, interceptors, MockAgent, ProxyAgent, request } from "undici";
+import { Agent, fetch, interceptors, MockAgent, ProxyAgent, request, type Dispatcher } from "undici";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { ai, host, route } from "./definitions.ts";
 import { chatPath, startProxy, type TestBed } from "./start-proxy.ts";
@@ -90,7 +90,8 @@ describe.each(["node", "wire"] as const)("behind undici's functions, connections
     const address = server.address();
     if (typeof address !== "object" || address === null) throw new Error("no port");
     const origin = originOf(host({ host: `127.0.0.1:${address.port}` }), undefined);
-    const dispatcher = connectionPools({ engine })(origin, undefined);
+    // One in all but the shortcuts that undici adds to its own.
+    const dispatcher = connectionPools({ engine })(origin, undefined) as Dispatcher;
     onTestFinished(() => dispatcher.destroy());
     return { url: origin.url, dispatcher };
   }

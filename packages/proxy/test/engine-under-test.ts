@@ -1,4 +1,4 @@
-/** Which HTTP engine the tests of this package run on: `KEYBEARER_TEST_ENGINE=wire`. */
+/** Which HTTP engine the tests of this package run on: our own, or with `KEYBEARER_TEST_ENGINE=node` that of Node. */
 import type { Engine } from "@keybearer/proxy";
 
-export const engineUnderTest: Engine = process.env["KEYBEARER_TEST_ENGINE"] === "wire" ? "wire" : "node";
+export const engineUnderTest: Engine = process.env["KEYBEARER_TEST_ENGINE"] === "node" ? "node" : "wire";

@@ -6,6 +6,7 @@ import {
   connectionPools,
   originOf,
   type ConnectionPoolsOptions,
+  type UpstreamDispatcher,
   type UpstreamLimits,
   type UpstreamObserver,
   type UpstreamTls,
@@ -134,7 +135,7 @@ export function startPool(
 }
 
 function ask(
-  pool: Dispatcher,
+  pool: UpstreamDispatcher,
   path: string,
   { body, host: named }: { readonly body: string | undefined; readonly host: string },
 ): Asked {

@@ -1,5 +1,6 @@
 import { connect, type Socket } from "node:net";
 import { connectionPools, createUpstreams, originOf, type Dial } from "@keybearer/proxy";
+import { request, type Dispatcher } from "undici";
 import { describe, expect, test, vi } from "vitest";
 import { host, route } from "./definitions.ts";
 import { startHeld, startPool, turns, type Held, type HeldUpstream } from "./held-upstream.ts";
@@ -376,7 +377,7 @@ describe("the upstreams of several snapshots", () => {
     const pool = first.dispatcher(origin, undefined);
     expect(second.dispatcher(origin, undefined)).toBe(pool);
     expect(second.dispatcher(origin, { insecure: true, insecureHost: false })).not.toBe(pool);
-    const get = async () => (await pool.request({ path: "/a", method: "GET" })).body.text();
+    const get = async () => (await request(`${origin.url}/a`, { dispatcher: pool as Dispatcher })).body.text();
     first.release();
     first.release();
     expect(await get()).toBe("/a");

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createServer, type TLSSocket, type TlsOptions } from "node:tls";
 import { connectionPools, originOf, type UpstreamTls } from "@keybearer/proxy";
-import { request } from "undici";
+import { request, type Dispatcher } from "undici";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createAuthority, hasOpenssl } from "./certificates.ts";
 import { host } from "./definitions.ts";
@@ -43,7 +43,7 @@ describe.runIf(hasOpenssl).each(["node", "wire"] as const)("TLS to the provider,
       _options: unknown,
       done: (...found: [null, { address: string; family: number }[]]) => void,
     ) => done(null, [{ address: "127.0.0.1", family: 4 }]);
-    const dispatcher = connectionPools({ engine, lookup })(origin, tls);
+    const dispatcher = connectionPools({ engine, lookup })(origin, tls) as Dispatcher;
     onTestFinished(() => dispatcher.destroy());
     return async (body?: Buffer): Promise<string> => {
       const method = body ? ("POST" as const) : ("GET" as const);

@@ -12,6 +12,7 @@ export type { BodyTimeout } from "./server/request-body.ts";
 export { ServerConnection } from "./server/server-connection.ts";
 export { ServerExchange } from "./server/server-exchange.ts";
 export type { ServerRequestHead } from "./server/server-exchange.ts";
+export { called, DispatcherShape } from "./client/dispatcher.ts";
 export { ClientConnection } from "./client/connection.ts";
 export type { ClientConnectionOptions, ClientHandler, ConnectionOwner } from "./client/contract.ts";
 export { createClientDial } from "./client/dial.ts";

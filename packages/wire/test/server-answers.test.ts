@@ -178,7 +178,9 @@ describe("an answer", () => {
     expect(await client.rest()).toMatch(/\r\n\r\n5\r\nbegun\r\n5\r\nsorry\r\n$/);
   });
 
-  test("that is cut is reset for HTTP/1.0, which would take an end for one", async () => {
+  // The client of Node 22 takes a reset for an end.
+  const tellsResets = !process.version.startsWith("v22.");
+  test.skipIf(!tellsResets)("that is cut is reset for HTTP/1.0, which would take an end for one", async () => {
     const bed = await startServer((exchange) => {
       exchange.sendHead(200, [], true);
       setImmediate(() => exchange.cut());

@@ -1,6 +1,6 @@
 /** Asks a provider about one key by its free call, on the way that the key's traffic takes. */
 import { HeaderList, recogniseSecret, type KeyCheck, type KeyVerdict, type Placement } from "@keybearer/providers";
-import { isCleartext, type HeaderModifier } from "@keybearer/proxy";
+import { isCleartext, type HeaderModifier, type UpstreamDispatcher } from "@keybearer/proxy";
 import type { SecretVersion } from "@keybearer/secrets";
 import type { Dispatcher } from "undici";
 import { systemCode } from "../errors.ts";
@@ -18,7 +18,7 @@ export interface KeyQuestion {
   /** What the same request carries at other places: `target.beside`. */
   readonly beside?: readonly PlacedVersion[];
   /** Leads to the target's origin, with its TLS. */
-  readonly dispatcher: Pick<Dispatcher, "request">;
+  readonly dispatcher: UpstreamDispatcher;
   /** For one question and its answer. 10 000 by default. */
   readonly limitMs?: number;
   readonly signal?: AbortSignal;
@@ -74,9 +74,12 @@ async function ask(question: KeyQuestion, check: KeyCheck, placed: readonly Plac
   try {
     const out = { headers: headersFor(target), path: target.basePath + check.path, query: "" };
     for (const { placement, version } of placed) placement.place(version, out);
-    const { statusCode, headers, body } = await dispatcher.request({
+    // Loaded by whoever asks: most gateways never do.
+    const { request } = await import("undici");
+    const { statusCode, headers, body } = await request(target.origin.url + out.path + out.query, {
+      // request() needs no more of it than its types ask for.
+      dispatcher: dispatcher as Dispatcher,
       method: check.method,
-      path: out.path + out.query,
       headers: out.headers.toFlat(),
       signal,
     });

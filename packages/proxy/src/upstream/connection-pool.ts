@@ -1,6 +1,7 @@
 /** The connections to one origin: the one that served last serves next, and what finds none waits in a bounded queue. */
 import type { Socket } from "node:net";
-import { Dispatcher, errors } from "undici";
+import { called, ClientError, DispatcherShape } from "@keybearer/wire";
+import type { Dispatcher } from "undici";
 import { ProxyError } from "../errors.ts";
 import type { Origin } from "../origin.ts";
 import type { AddressWatch } from "./addresses.ts";
@@ -32,7 +33,7 @@ interface Opening {
   cancel: (() => void) | void;
 }
 
-export class ConnectionPool extends Dispatcher implements ConnectionOwner {
+export class ConnectionPool extends DispatcherShape implements ConnectionOwner {
   readonly #options: ConnectionPoolOptions;
   readonly #connections = new Set<PooledConnection>();
   /** The warmest is the last. */
@@ -55,7 +56,7 @@ export class ConnectionPool extends Dispatcher implements ConnectionOwner {
 
   override dispatch(request: Dispatcher.DispatchOptions, handler: PoolHandler): boolean {
     const connection = this.#closed ? undefined : this.#takeIdle();
-    if (this.#closed) fail(handler, new errors.ClientDestroyedError());
+    if (this.#closed) fail(handler, closedError());
     else if (connection) connection.dispatch(request, handler);
     else if (this.#mayDial || this.#queue.size - this.#openings.size < this.#options.limits.queueSize)
       this.#wait({ request, handler });
@@ -84,7 +85,7 @@ export class ConnectionPool extends Dispatcher implements ConnectionOwner {
   /** Fails the requests that it has. Resolves when its sockets are closed. */
   override async destroy(...given: readonly unknown[]): Promise<void> {
     void this.close();
-    const reason = given.find((each) => each instanceof Error) ?? new errors.ClientDestroyedError();
+    const reason = given.find((each) => each instanceof Error) ?? closedError();
     this.#cancelOpenings();
     for (let each = this.#queue.shift(); each; each = this.#queue.shift()) fail(each.handler, reason);
     const ended = Promise.all([...this.#connections].map((connection) => connection.end(reason)));
@@ -182,7 +183,7 @@ export class ConnectionPool extends Dispatcher implements ConnectionOwner {
     if (error && isTimeout(error)) observer?.limited("connect_timeout");
     // As long as there is another for each that waits, none is worse off.
     const unlucky = this.#queue.size > this.#openings.size ? this.#queue.shift() : undefined;
-    if (unlucky) fail(unlucky.handler, error ?? new errors.SocketError("no connection"));
+    if (unlucky) fail(unlucky.handler, error ?? new ClientError("UND_ERR_SOCKET", "no connection"));
     this.#dial();
     this.#mayBeClosed();
   }
@@ -219,9 +220,6 @@ function isTimeout(error: Error & { code?: string }): boolean {
   return error.code === "UND_ERR_CONNECT_TIMEOUT" || error.code === "ETIMEDOUT";
 }
 
-/** undici's dispatchers also take a callback. */
-async function called(given: readonly unknown[], ended: Promise<void>): Promise<void> {
-  await ended;
-  const callback = given.find((each) => typeof each === "function");
-  callback?.();
+function closedError(): ClientError {
+  return new ClientError("UND_ERR_DESTROYED", "The client is destroyed");
 }

@@ -5,10 +5,10 @@ import type { Engine } from "../engine.ts";
 import type { DispatcherFactory } from "../upstreams.ts";
 import { AddressWatch } from "./addresses.ts";
 import { ConnectionPool, type UpstreamObserver } from "./connection-pool.ts";
-import { bareHost, createUndiciDial, type Dial, type DialOptions } from "./dial.ts";
-import { undiciAttach } from "./undici-connection.ts";
+import { bareHost, type Dial, type DialOptions } from "./dial.ts";
 import { upstreamLimits, type UpstreamLimits } from "./limits.ts";
-
+import { undiciAttach } from "./undici-connection.ts";
+import { createUndiciDial } from "./undici-dial.ts";
 import { createWireDial, wireAttach } from "./wire-connection.ts";
 
 /** A model may think for minutes before it says its first word; the official clients wait ten. */
@@ -16,7 +16,7 @@ const HEAD_TIMEOUT_MS = 600_000;
 const BETWEEN_BYTES_TIMEOUT_MS = 300_000;
 
 export interface ConnectionPoolsOptions {
-  /** Whose client is upon the connections: undici's (`node`, the default), or that of @keybearer/wire. */
+  /** Whose client is upon the connections: that of @keybearer/wire (`wire`, the default), or undici's (`node`). */
   readonly engine?: Engine;
   readonly limits?: Partial<UpstreamLimits>;
   readonly observer?: UpstreamObserver;
@@ -29,7 +29,7 @@ export interface ConnectionPoolsOptions {
 }
 
 export function connectionPools(options: ConnectionPoolsOptions = {}): DispatcherFactory {
-  const { engine = "node", observer, lookup = systemLookup, random = Math.random } = options;
+  const { engine = "wire", observer, lookup = systemLookup, random = Math.random } = options;
   const createDial = options.dial ?? (engine === "wire" ? createWireDial : createUndiciDial);
   const limits = { ...upstreamLimits, ...options.limits };
   const timeouts = {

@@ -1,7 +1,6 @@
-/** Opens connections to one origin: TCP, with TLS where the origin has it, to whichever of its addresses answers first. */
-import { isIP, Socket, type LookupFunction } from "node:net";
+/** What opens connections to one origin, and what any way of it needs. */
+import type { LookupFunction, Socket } from "node:net";
 import type { ConnectionOptions } from "node:tls";
-import { buildConnector } from "undici";
 import type { UpstreamTls } from "../definition.ts";
 import type { Origin } from "../origin.ts";
 import type { UpstreamLimits } from "./limits.ts";
@@ -14,32 +13,6 @@ export interface DialOptions {
   readonly tls: UpstreamTls | undefined;
   readonly limits: UpstreamLimits;
   readonly lookup: LookupFunction;
-}
-
-export function createUndiciDial({ origin, tls, limits, lookup }: DialOptions): Dial {
-  const connect = buildConnector({
-    timeout: limits.connectTimeoutMs,
-    allowH2: false,
-    keepAlive: false,
-    lookup,
-    ...(tls ? connectTls(tls) : {}),
-  });
-  const hostname = bareHost(origin);
-  const target = {
-    protocol: origin.protocol,
-    hostname,
-    host: origin.endpoint,
-    port: String(origin.port),
-    // The certificate is the origin's, whatever Host a request names.
-    ...(isIP(hostname) ? {} : { servername: tls?.hostname ?? hostname }),
-  };
-  return (done) => {
-    const opening: unknown = connect(target, (error, socket) => {
-      if (socket) keepAlive(socket, limits);
-      done(error, socket);
-    });
-    return () => void (opening instanceof Socket && opening.destroy());
-  };
 }
 
 export function keepAlive(socket: Socket, { keepAlive: setting }: UpstreamLimits): void {

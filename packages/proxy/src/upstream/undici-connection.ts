@@ -1,7 +1,8 @@
 /** One connection with undici's client upon it: it serves one request after the other, and ends once. */
 import type { Socket } from "node:net";
-import { Client, type Dispatcher } from "undici";
+import type { Client, Dispatcher } from "undici";
 import type { Dial } from "./dial.ts";
+import { loadUndici } from "./load-undici.ts";
 import type { Attach, ClientTimeouts, ConnectionOwner, PooledConnection } from "./pooled-connection.ts";
 import type { PoolHandler } from "./queue.ts";
 
@@ -62,7 +63,7 @@ class UndiciConnection implements PooledConnection {
     this.#socket.off("close", this.#unused).setTimeout(0, this.#unused);
     const { url, timeouts } = this.#options;
     let ready: Socket | undefined = this.#socket;
-    const client = new Client(url, {
+    const client = new (loadUndici().Client)(url, {
       headersTimeout: timeouts.headersTimeoutMs,
       bodyTimeout: timeouts.bodyTimeoutMs,
       keepAliveTimeout: timeouts.idleTimeoutMs,

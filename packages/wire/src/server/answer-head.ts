@@ -1,5 +1,4 @@
 /** The head of an answer, as text: what it was given, and what the engine adds (RFC 9110 section 6.6.1, RFC 9112 section 4). */
-import { STATUS_CODES } from "node:http";
 import { TEXT, TOKEN, type ByteSet } from "../syntax/characters.ts";
 
 const statusLines = new Map<number, string>();
@@ -64,7 +63,11 @@ export class AnswerHead {
 
 function statusLine(status: number): string {
   let line = statusLines.get(status);
-  if (line === undefined) statusLines.set(status, (line = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`));
+  if (line !== undefined) return line;
+  // Loaded with the first answer, so that a start does not wait for it.
+  const { STATUS_CODES } = process.getBuiltinModule("node:http");
+  line = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`;
+  statusLines.set(status, line);
   return line;
 }
 

@@ -2,7 +2,6 @@
  * Connections that begin while there are enough requests under way: each request on them is told so without being read.
  * An HTTP server that looked at it first would spend more than that on it.
  */
-import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { FrontendLimits } from "../../limits.ts";
 import type { ServerOptions } from "../server.ts";
@@ -12,7 +11,7 @@ type OverloadOptions = Pick<ServerOptions, "isOverloaded" | "limited">;
 
 const lines = SHED_HEAD.map((text, index) => (index % 2 === 0 ? `${text}: ` : `${text}\r\n`));
 const ANSWER = Buffer.concat([
-  Buffer.from(`HTTP/1.1 ${SHED_STATUS} ${STATUS_CODES[SHED_STATUS]}\r\n${lines.join("")}\r\n`),
+  Buffer.from(`HTTP/1.1 ${SHED_STATUS} Service Unavailable\r\n${lines.join("")}\r\n`),
   SHED_BODY,
 ]);
 

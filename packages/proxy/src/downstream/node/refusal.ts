@@ -1,5 +1,4 @@
 /** The answer to what never became a request, written on the socket by hand. */
-import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import { ProxyError, type ProxyErrorCode } from "../../errors.ts";
 import { refusalBody } from "../refusal-body.ts";
@@ -45,6 +44,7 @@ export function refuse(socket: Socket, error: ProxyError | undefined): void {
   const body = refusalBody(error);
   const impatience = setTimeout(() => socket.destroy(), PATIENCE_MS).unref();
   socket.once("close", () => clearTimeout(impatience));
+  const { STATUS_CODES } = process.getBuiltinModule("node:http");
   socket.end(
     `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ""}\r\ncontent-type: application/json\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,

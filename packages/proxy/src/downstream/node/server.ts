@@ -1,5 +1,5 @@
 /** A port, served by node:http: accepts, makes exchanges, drains and closes. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { FrontendLimits } from "../../limits.ts";
 import { admit } from "../admission.ts";
@@ -12,6 +12,8 @@ import type { Fault } from "./refusal.ts";
 
 /** As `Serve` says. */
 export async function serveByNode(options: ServerOptions): Promise<ListeningServer> {
+  // Loaded here, for whoever serves by another engine does not need it.
+  const { createServer } = process.getBuiltinModule("node:http");
   const server = createServer({
     connectionsCheckingInterval: CHECK_MS,
     // Refused on the road, with an answer that can be read.
