@@ -14,7 +14,7 @@ export const scenarios: readonly Scenario[] = [
   costScenario({
     name: "json",
     question: "a chat request of 350 B, an answer of 700 B",
-    goal: "at most 3.2",
+    goal: "at most 1.6",
     mode: { kind: "json" },
     body: chatRequest(350),
     warmUpAnswers: 30_000,
@@ -46,7 +46,7 @@ export const scenarios: readonly Scenario[] = [
   costScenario({
     name: "sse-drip",
     question: "a stream of 100 events, one each 2 ms",
-    goal: "at most 2.1",
+    goal: "at most 1.6",
     mode: { kind: "events", everyMs: 2 },
     body: chatRequest(350, askForStream),
     warmUpAnswers: 2_000,
@@ -54,7 +54,7 @@ export const scenarios: readonly Scenario[] = [
   costScenario({
     name: "body-16k",
     question: "a chat request of 16 kB",
-    goal: "at most 1.3",
+    goal: "at most 1.2",
     mode: { kind: "json" },
     body: chatRequest(16_500),
     warmUpAnswers: 10_000,
@@ -62,7 +62,7 @@ export const scenarios: readonly Scenario[] = [
   costScenario({
     name: "body-256k",
     question: "a chat request of 256 kB",
-    goal: "at most 1.3",
+    goal: "at most 1.2",
     mode: { kind: "json" },
     body: chatRequest(256 * 1024),
     warmUpAnswers: 3_000,

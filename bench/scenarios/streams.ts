@@ -13,7 +13,7 @@ const EVENT_EVERY_MS = 500;
 export const streams: Scenario = {
   name: "streams",
   question: `memory of each of ${STREAMS} open streams, an event every ${EVENT_EVERY_MS} ms`,
-  goal: "under 100 kB each",
+  goal: "under 60 kB each",
   measure: (bench) =>
     // Little warming up, as after a start: memory that earlier load has left free would hide what the streams take.
     eachAnew(

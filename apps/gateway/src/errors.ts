@@ -11,6 +11,7 @@ export type GatewayErrorCode =
   | "FILE_EXISTS"
   | "FILE_UNWRITABLE"
   | "WORKER_FAILED"
+  | "DISPATCHER_MODULE"
   | "ADMIN_UNAVAILABLE";
 
 const brand = Symbol.for("keybearer.GatewayError");

@@ -14,6 +14,11 @@ export interface GatewayOptions {
   readonly workingDirectory?: string;
   /** Key sources beside those that come with the gateway. */
   readonly sources?: readonly SecretSource[];
+  /**
+   * URL of a module whose default export is a `DispatcherFactory` of `@keybearer/proxy`: it makes what connects to an origin,
+   * in the place of the gateway's own pool. Each serving thread loads it.
+   */
+  readonly dispatcher?: string | URL;
   /** Serving threads; 0: in the caller's own. By default the config's `workerThreads`, else one a core. */
   readonly workers?: number;
   /** Gets whole lines in UTF-8, many at once. Dropped by default. */

@@ -36,6 +36,7 @@ import { dumpDefinition } from "./load/dump.ts";
 import { knownKeys } from "./known-keys.ts";
 import type { Loaded } from "./load/load.ts";
 import { upstreamLimits } from "./load/upstream-limits.ts";
+import { loadDispatchers } from "./plane/dispatcher-module.ts";
 import { version } from "./version.ts";
 
 export type { Gateway, GatewayOptions } from "./gateway-options.ts";
@@ -43,7 +44,7 @@ export type { KeyView } from "./control/key-views.ts";
 
 const FLUSH_LIMIT_MS = 200;
 
-/** Throws ConfigErrors for a config that cannot work and GatewayError for a port that cannot be had. */
+/** Throws ConfigErrors for a config that cannot work and GatewayError for a port or a module that cannot be had. */
 export async function createGateway(given: GatewayOptions): Promise<Gateway> {
   const options: GatewayOptions = {
     ...given,
@@ -56,6 +57,8 @@ export async function createGateway(given: GatewayOptions): Promise<Gateway> {
     (text) => log?.warn(text),
     (text) => log?.info(text),
   );
+  // Each thread does so for itself; here, so that whoever starts it is told.
+  if (options.dispatcher !== undefined) await loadDispatchers(String(options.dispatcher));
   const loaded = await load(options.config);
   const { level, format = options.terminal ? "text" : "json" } = loaded.settings.logging;
   log = createLog({ level, format, write: options.log ?? (() => undefined) });
@@ -229,6 +232,7 @@ class RunningGateway implements Gateway {
         minimumHealthy: minHealthyKeys,
         replayBudgetBytes: Math.floor(replayBudgetBytes / Math.max(1, this.#threads)),
         engine,
+        dispatcher: this.#options.dispatcher === undefined ? undefined : String(this.#options.dispatcher),
         upstreamLimits: upstreamLimits(backend),
         fingerprintKey,
         ticketKey: this.#ticketKey.current,

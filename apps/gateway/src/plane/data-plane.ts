@@ -7,6 +7,7 @@ import {
   createProxy,
   createUpstreams,
   type BindDefinition,
+  type DispatcherFactory,
   type Proxy,
   type Upstreams,
 } from "@keybearer/proxy";
@@ -15,6 +16,7 @@ import { createLineBuffer, createLog, createRegistry, type LineBuffer, type Log 
 import { systemCode } from "../errors.ts";
 import { providers } from "../providers.ts";
 import { createCredentials } from "./credentials.ts";
+import { loadDispatchers } from "./dispatcher-module.ts";
 import { Generation, Generations } from "./generations.ts";
 import type { EndpointsRecord, FromPlane, PrepareMessage, StartMessage, ToPlane } from "./messages.ts";
 import { createObserver } from "./observer.ts";
@@ -29,11 +31,23 @@ const METRICS_MS = 1000;
 /** Runs until it is told to drain. Answers `listening` or `failed` to `start`. */
 export function runDataPlane(port: Pick<MessagePort, "on" | "postMessage" | "close">): void {
   let plane: Plane | undefined;
+  const waiting: AfterStart[] = [];
+  const begin = async (start: StartMessage): Promise<void> => {
+    plane = new Plane(
+      port,
+      start,
+      start.dispatcher === undefined ? undefined : await loadDispatchers(start.dispatcher),
+    );
+    for (const message of waiting) plane.receive(message);
+  };
   port.on("message", (message: ToPlane) => {
-    if (message.type === "start") plane = new Plane(port, message);
-    else plane?.receive(message);
+    if (message.type === "start") void begin(message);
+    else if (plane) plane.receive(message);
+    else waiting.push(message);
   });
 }
+
+type AfterStart = Exclude<ToPlane, StartMessage>;
 
 interface Serving {
   readonly generations: Generations;
@@ -58,7 +72,11 @@ class Plane {
   /** Ports are opened and closed by one message after the other. */
   #turn: Promise<void>;
 
-  constructor(port: Pick<MessagePort, "postMessage" | "close">, start: StartMessage) {
+  constructor(
+    port: Pick<MessagePort, "postMessage" | "close">,
+    start: StartMessage,
+    dispatchers: DispatcherFactory | undefined,
+  ) {
     this.#port = port;
     this.#start = start;
     this.#access = createLineBuffer({
@@ -70,7 +88,7 @@ class Plane {
     const parts = { registry: this.#registry, access: this.#access, log: this.#log };
     this.#observer = createObserver({ ...parts, format: start.logging.format });
     this.#upstreams = createUpstreams(
-      connectionPools({ engine: start.engine, limits: start.upstreamLimits, observer: this.#observer }),
+      dispatchers ?? connectionPools({ engine: start.engine, limits: start.upstreamLimits, observer: this.#observer }),
     );
     this.#ticketKey = start.ticketKey;
     this.#keyState = openKeyState(start.keyState, start.worker);
@@ -84,7 +102,7 @@ class Plane {
     }
   }
 
-  receive(message: Exclude<ToPlane, StartMessage>): void {
+  receive(message: AfterStart): void {
     switch (message.type) {
       case "key":
         this.#serving?.generations.get(message.epoch)?.credentials.update(message);

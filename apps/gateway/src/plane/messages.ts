@@ -74,6 +74,8 @@ export interface StartMessage {
   readonly replayBudgetBytes: number;
   /** What speaks HTTP/1.1 on both sides. */
   readonly engine: Engine;
+  /** URL of a module that makes what connects to backends; undefined: the engine does. */
+  readonly dispatcher: string | undefined;
   readonly upstreamLimits: Partial<UpstreamLimits>;
   /** By bind name: the ports that the main thread found free. */
   readonly ports: Readonly<Record<string, number>>;
