@@ -10,8 +10,8 @@ export type GatewayErrorCode =
   | "ADDRESS_UNAVAILABLE"
   | "FILE_EXISTS"
   | "FILE_UNWRITABLE"
-  | "WORKER_FAILED"
   | "DISPATCHER_MODULE"
+  | "WORKER_FAILED"
   | "ADMIN_UNAVAILABLE";
 
 const brand = Symbol.for("keybearer.GatewayError");
