@@ -15,7 +15,7 @@ export interface FrontendLimits {
   readonly headTimeoutMs: number;
   /** From the beginning of a request to the end of its body. */
   readonly receiveTimeoutMs: number;
-  /** In which a body that is waited for has to come on by `PROGRESS_BYTES`. */
+  /** In which a body that is waited for has to come on by `PROGRESS_BYTES` of `@keybearer/wire`. */
   readonly bodyTimeoutMs: number;
   /** In which a client has to take something of an answer that waits for it. */
   readonly sendTimeoutMs: number;
@@ -40,9 +40,6 @@ export interface TcpKeepAlive {
   /** Probes without an answer, before the connection is given up. */
   readonly probes: number;
 }
-
-/** In a time like `bodyTimeoutMs`: a client that sends less holds a connection for nothing. */
-export const PROGRESS_BYTES = 1024;
 
 export const frontendLimits: FrontendLimits = {
   headBytes: 64 * 1024,

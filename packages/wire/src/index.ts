@@ -7,6 +7,7 @@ export { RequestHead } from "./syntax/request-head.ts";
 export { ResponseHead } from "./syntax/response-head.ts";
 export { SharedBuffers, sharedBuffers } from "./io/shared-buffers.ts";
 export { PROGRESS_BYTES } from "./server/contract.ts";
+export { Progress } from "./server/progress.ts";
 export type { FailureFacts, Refusal, ServerLimit, ServerLimits, ServerOwner } from "./server/contract.ts";
 export type { BodyTimeout } from "./server/request-body.ts";
 export { ServerConnection } from "./server/server-connection.ts";

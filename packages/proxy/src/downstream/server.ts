@@ -1,5 +1,5 @@
 /** A port that is served: what any engine below it is given, and what it gives back. */
-import type { Server } from "node:net";
+import type { AddressInfo, Server } from "node:net";
 import type { Exchange } from "../exchange.ts";
 import type { FrontendLimits, LimitName } from "../limits.ts";
 import type { ClientCounts } from "./client-counts.ts";
@@ -38,7 +38,27 @@ export type Serve = (options: ServerOptions) => Promise<ListeningServer>;
 /** How often it is looked whose time is up. */
 export const CHECK_MS = 1000;
 
-export function listen(server: Server, { port, address, reusePort = false }: ServerOptions): Promise<void> {
+/** Opens the port and gives it back as one that `drain` closes, once. */
+export async function listen(
+  server: Server,
+  options: ServerOptions,
+  drain: (deadlineMs: number) => Promise<void>,
+): Promise<ListeningServer> {
+  await opened(server, options);
+  server.on("error", options.fault);
+  const { port, address } = server.address() as AddressInfo;
+  let closing: Promise<void> | undefined;
+  return {
+    port,
+    address,
+    close(deadlineMs) {
+      closing ??= drain(deadlineMs);
+      return closing;
+    },
+  };
+}
+
+function opened(server: Server, { port, address, reusePort = false }: ServerOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen({ port, ...(address === undefined ? {} : { host: address }), reusePort, backlog: 1024 }, () => {

@@ -1,11 +1,11 @@
 /** One client connection: its requests are served one at a time, in the order in which they came. */
 import type { Socket } from "node:net";
+import { Progress, PROGRESS_BYTES } from "@keybearer/wire";
 import type { ServerOptions } from "../server.ts";
 import type { NodeExchange } from "./exchange.ts";
 import { ProxyError } from "../../errors.ts";
-import { limitOf, PROGRESS_BYTES, type FrontendLimits } from "../../limits.ts";
+import { limitOf, type FrontendLimits } from "../../limits.ts";
 import { faultError, refuse, type Fault } from "./refusal.ts";
-import { Progress } from "../progress.ts";
 
 /** More requests than anybody sends ahead; node itself would take them without end. */
 const MAX_WAITING = 64;

@@ -1,6 +1,6 @@
 /** A port, served by node:http: accepts, makes exchanges, drains and closes. */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { FrontendLimits } from "../../limits.ts";
 import { admit } from "../admission.ts";
 import { CHECK_MS, listen, type ListeningServer, type ServerOptions } from "../server.ts";
@@ -20,18 +20,7 @@ export async function serveByNode(options: ServerOptions): Promise<ListeningServ
     requireHostHeader: false,
   });
   const connections = new Connections(server, options);
-  await listen(server, options);
-  server.on("error", options.fault);
-  const { port, address } = server.address() as AddressInfo;
-  let closing: Promise<void> | undefined;
-  return {
-    port,
-    address,
-    close(deadlineMs) {
-      closing ??= connections.drain(deadlineMs);
-      return closing;
-    },
-  };
+  return listen(server, options, (deadlineMs) => connections.drain(deadlineMs));
 }
 
 class Connections {

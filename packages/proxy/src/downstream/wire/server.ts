@@ -1,5 +1,5 @@
 /** A port, served by our own engine: accepts, makes connections, drains and closes. */
-import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import {
   ServerConnection,
   sharedBuffers,
@@ -19,18 +19,7 @@ import { failureOf, refusalOf } from "./failures.ts";
 export async function serveByWire(options: ServerOptions): Promise<ListeningServer> {
   const server = createServer({ allowHalfOpen: true, noDelay: true });
   const connections = new Connections(server, options);
-  await listen(server, options);
-  server.on("error", options.fault);
-  const { port, address } = server.address() as AddressInfo;
-  let closing: Promise<void> | undefined;
-  return {
-    port,
-    address,
-    close(deadlineMs) {
-      closing ??= connections.drain(deadlineMs);
-      return closing;
-    },
-  };
+  return listen(server, options, (deadlineMs) => connections.drain(deadlineMs));
 }
 
 class Connections implements ServerOwner<ConnectionTls, ProxyError> {
