@@ -15,7 +15,21 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ does: fc.constantFrom("refuse", "accept", "cut", "answer" as const) }) },
 );
 
+type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
+
 const limits = fc.record({ maxConnections: fc.integer({ min: 1, max: 4 }), queueSize: fc.integer({ min: 0, max: 6 }) });
+
+/** Whoever is cut off has to hear of it before another takes the place. A matter of turns: not each time the same one. */
+const cutWhileAsked: [{ maxConnections: number; queueSize: number }, Step[]] = [
+  { maxConnections: 1, queueSize: 0 },
+  [
+    { does: "ask", fate: "answered" },
+    { does: "wait", turns: 2 },
+    { does: "cut" },
+    { does: "wait", turns: 1 },
+    { does: "ask", fate: "answered" },
+  ],
+];
 
 test("whatever comes and goes: each request ends once, none is stuck, and the bounds hold", async () => {
   const upstream = await startFateful();
@@ -72,7 +86,7 @@ test("whatever comes and goes: each request ends once, none is stuck, and the bo
       expect(open()).toBe(0);
       expect(opened()).toBeGreaterThan(0);
     }),
-    { numRuns: 100 },
+    { numRuns: 110, examples: Array.from({ length: 10 }, () => cutWhileAsked) },
   );
 }, 60_000);
 

@@ -265,7 +265,8 @@ export class ClientConnection extends DispatcherShape implements ExchangeOwner, 
     this.#socket.destroy();
     if (!exchange) return;
     const tell = (): void => exchange.handler.onResponseError?.(exchange, error);
-    if (this.#socket.closed) setImmediate(tell);
+    // By then the owner knows, too, and it is told before that: its place is not free while the request waits for its end.
+    if (this.#isGone) setImmediate(tell);
     else this.#tell = tell;
   }
 }
