@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { connect as connectTls, createServer as createTlsServer } from "node:tls";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { readIntoShared } from "../src/io/accept.ts";
@@ -15,10 +15,13 @@ async function accepted() {
   return { server, client, socket };
 }
 
+const connectionsOf = (server: Server) => new Promise((resolve) => server.getConnections((_, count) => resolve(count)));
+
 test("this Node lets an accepted connection be read into shared memory", async () => {
   const { server, client, socket } = await accepted();
   const buffers = new SharedBuffers({ poison: true });
   const read: string[] = [];
+  const closed = once(socket, "close");
   const reader = readIntoShared(socket, buffers, (length) => read.push(buffers.reading.toString("latin1", 0, length)));
   expect(reader).toBeDefined();
   client.write("one");
@@ -26,13 +29,14 @@ test("this Node lets an accepted connection be read into shared memory", async (
   expect(buffers.reading[0]).toBe(0xdb);
   reader?.write("two");
   expect(String((await once(client, "data"))[0])).toBe("two");
-  const [huskClosed, ended] = [once(socket, "close"), once(reader ?? socket, "end")];
-  expect(await new Promise((resolve) => server.getConnections((_, count) => resolve(count)))).toBe(1);
+  const ended = once(reader ?? socket, "end");
+  expect(await connectionsOf(server)).toBe(1);
   client.end();
   await ended;
   reader?.end();
-  await huskClosed;
-  expect(await new Promise((resolve) => server.getConnections((_, count) => resolve(count)))).toBe(0);
+  await closed;
+  expect(await connectionsOf(server)).toBe(0);
+  expect(Reflect.get(socket, "_handle")).toBeNull();
 });
 
 test("it stops reading and goes on when told", async () => {
@@ -62,6 +66,10 @@ test("what it does not fit is left as it is: TLS, what has been read already, a 
   Reflect.set(other, "_handle", { readStart: () => 0, readStop: () => 0, close: () => undefined });
   expect(readIntoShared(other, buffers, () => undefined)).toBeUndefined();
   Reflect.set(other, "_handle", handle);
+  const server: unknown = Reflect.get(other, "_server");
+  Reflect.set(other, "_server", undefined);
+  expect(readIntoShared(other, buffers, () => undefined)).toBeUndefined();
+  Reflect.set(other, "_server", server);
 
   const tls = createTlsServer({ ciphers: "PSK", pskCallback: () => Buffer.alloc(16) }).listen(0, "127.0.0.1");
   await once(tls, "listening");
