@@ -59,6 +59,44 @@ describe("an answer", () => {
     );
   });
 
+  const large = "x".repeat(3000);
+  const chunk = (text: string): string => `${text.length.toString(16)}\r\n${text}\r\n`;
+
+  test("that comes in a burst goes in one chunk with what the next turn brings", async () => {
+    const answer = await answerTo(get("/"), (exchange) => {
+      exchange.sendHead(200, [], true);
+      exchange.write(bytes(large));
+      setImmediate(() => {
+        exchange.write(bytes("tail"));
+        setTimeout(() => exchange.end());
+      });
+    });
+    expect(answer.split("\r\n\r\n").slice(1).join("\r\n\r\n")).toBe(`${chunk(`${large}tail`)}0\r\n\r\n[next]`);
+  });
+
+  test("that comes in a burst waits for two turns and no longer, and one event for none", async () => {
+    const bed = await startServer(async (exchange) => {
+      exchange.sendHead(200, [], true);
+      exchange.write(bytes("event"));
+      process.nextTick(() => setImmediate(() => exchange.write(bytes(large))));
+    });
+    const client = await bed.connect();
+    client.send(get("/"));
+    await client.take(chunk("event"));
+    await client.take(chunk(large));
+  });
+
+  test("that is cut in a burst brings what had come", async () => {
+    const bed = await startServer((exchange) => {
+      exchange.sendHead(200, []);
+      exchange.write(bytes(large));
+      exchange.cut();
+    });
+    const client = await bed.connect();
+    client.send(get("/"));
+    expect((await client.rest()).endsWith(chunk(large))).toBe(true);
+  });
+
   test("without a body goes in chunks, too, where its head is out", async () => {
     const answer = await answerTo(get("/"), (exchange) => {
       exchange.sendHead(200, [], true);

@@ -1,10 +1,12 @@
-/** The answer on its way out: what comes in one turn of the event loop goes as one write and one chunk. */
+/** The answer on its way out: what comes in one turn of the event loop, or of a burst in two, goes as one write and one chunk. */
 import type { Socket } from "node:net";
 import type { SharedBuffers } from "../io/shared-buffers.ts";
 import { AnswerHead, CLOSE_LINE, keepAliveLines } from "./answer-head.ts";
 
-/** As much is written without waiting for the end of the turn. */
-const JOINED_BYTES = 16 * 1024;
+/** As much is written without waiting for more. */
+const JOINED_BYTES = 32 * 1024;
+/** More than an event or two: the provider sends faster than we read, and the rest of it is on its way. */
+const BURST_BYTES = 2 * 1024;
 
 /** What comes behind the head: nothing, so many bytes, chunks, or all until the connection ends. */
 const NONE = 0;
@@ -90,7 +92,8 @@ export class AnswerWriter {
     if (this.#heldBytes >= JOINED_BYTES) return this.#send(false);
     if (!this.#isFlushDue) {
       this.#isFlushDue = true;
-      process.nextTick(flushLater, this);
+      if (chunk.length < BURST_BYTES) process.nextTick(flushDue, this);
+      else setImmediate(lookAgain, this);
     }
     return !this.#socket.writableNeedDrain;
   }
@@ -99,7 +102,7 @@ export class AnswerWriter {
     if (this.#isHeadHeld || this.#heldBytes > 0) this.#send(false);
   }
 
-  flushTurn(): void {
+  flushDue(): void {
     this.#isFlushDue = false;
     if (this.#heldBytes > 0) this.#send(false);
   }
@@ -146,6 +149,11 @@ export class AnswerWriter {
   }
 }
 
-function flushLater(writer: AnswerWriter): void {
-  writer.flushTurn();
+function flushDue(writer: AnswerWriter): void {
+  writer.flushDue();
+}
+
+/** All that has come by now is read before the flush: a moment where little is to do, and where much is, more is joined. */
+function lookAgain(writer: AnswerWriter): void {
+  setImmediate(flushDue, writer);
 }

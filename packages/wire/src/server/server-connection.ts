@@ -119,6 +119,7 @@ export class ServerConnection<Tls, Failure extends Error> implements ExchangeLin
     const socket = this.#socket;
     const end = (): void => void (resets ? socket.resetAndDestroy() : socket.destroy());
     if (lastWords === undefined || !this.answer.admits(lastWords.length)) {
+      this.answer.flushDue();
       this.answer.drop();
       end();
       return;
