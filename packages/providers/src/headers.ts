@@ -110,6 +110,7 @@ export class HeaderList {
       this.#flat[kept + 1] = this.#flat[i + 1] ?? "";
       kept += 2;
     }
-    this.#flat.length = kept;
+    // Even what changes nothing costs a call into the runtime.
+    if (kept < this.#flat.length) this.#flat.length = kept;
   }
 }

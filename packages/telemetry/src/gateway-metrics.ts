@@ -247,13 +247,23 @@ function limitMetric(registry: Registry): (values: readonly string[]) => Counter
 /** The handles of the same label values are made once. */
 function cached<T>(make: (values: readonly string[]) => T): (values: readonly string[]) => T {
   const tree = new LabelTree<T>();
+  let last: { readonly values: readonly string[]; readonly handle: T } | undefined;
   return (values) => {
-    const known = tree.get(values);
-    if (known !== undefined) return known;
-    const made = make(values);
-    tree.set(values, made);
-    return made;
+    // Most requests are as the one before, and that is seen faster than they are looked up.
+    if (last && isSame(values, last.values)) return last.handle;
+    let handle = tree.get(values);
+    if (handle === undefined) {
+      handle = make(values);
+      tree.set(values, handle);
+    }
+    last = { values, handle };
+    return handle;
   };
+}
+
+function isSame(values: readonly string[], others: readonly string[]): boolean {
+  for (let index = 0; index < values.length; index++) if (values[index] !== others[index]) return false;
+  return true;
 }
 
 function httpValues(record: RequestRecord): string[] {

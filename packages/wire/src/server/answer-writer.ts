@@ -30,11 +30,9 @@ export class AnswerWriter {
   #isOld = false;
   #idleTimeoutMs = 0;
   #isHeadHeld = false;
-  readonly #held: Uint8Array[] = [];
+  #held: Uint8Array[] = [];
   #heldBytes = 0;
   #isFlushDue = false;
-  /** Used for one write after the other. */
-  readonly #pieces: (string | Uint8Array)[] = [];
 
   constructor(socket: Socket, buffers: SharedBuffers) {
     this.#socket = socket;
@@ -115,21 +113,26 @@ export class AnswerWriter {
   drop(): void {
     this.#isHeadHeld = false;
     this.#framing = NONE;
-    this.#held.length = this.#heldBytes = 0;
+    this.#takeHeld();
   }
 
   #send(isEnd: boolean): boolean {
-    const pieces = this.#pieces;
     const head = this.#takeHead(isEnd);
+    const bytes = this.#heldBytes;
+    const held = this.#takeHeld();
     const isChunked = this.#framing === CHUNKED;
-    if (isChunked && this.#heldBytes > 0) pieces.push(`${head}${this.#heldBytes.toString(16)}\r\n`);
-    else if (head !== "") pieces.push(head);
-    for (const chunk of this.#held) pieces.push(chunk);
-    if (isChunked) pieces.push(this.#heldBytes > 0 ? (isEnd ? "\r\n0\r\n\r\n" : "\r\n") : isEnd ? "0\r\n\r\n" : "");
-    this.#held.length = this.#heldBytes = 0;
-    const goOn = this.#buffers.write(this.#socket, pieces);
-    pieces.length = 0;
-    return goOn;
+    const before = isChunked && bytes > 0 ? `${head}${bytes.toString(16)}\r\n` : head;
+    const pieces = before === "" ? held : [before, ...held];
+    if (isChunked) pieces.push(bytes > 0 ? (isEnd ? "\r\n0\r\n\r\n" : "\r\n") : isEnd ? "0\r\n\r\n" : "");
+    return this.#buffers.write(this.#socket, pieces);
+  }
+
+  /** Another array: to empty one costs more. */
+  #takeHeld(): (string | Uint8Array)[] {
+    const held = this.#held;
+    this.#held = [];
+    this.#heldBytes = 0;
+    return held;
   }
 
   #takeHead(isEnd: boolean): string {

@@ -1,6 +1,7 @@
 /** Reads the lines of a head, and what of its fields says where the message ends (RFC 9112 sections 2, 5 and 6). */
 import { WireError } from "../errors.ts";
 import { COLON, CR, isBlank, LF, skip, TEXT, TOKEN, trimBlanks } from "./characters.ts";
+import { fieldName } from "./field-names.ts";
 
 export interface HeadLimits {
   /** From the first byte to the empty line and with it. */
@@ -10,6 +11,10 @@ export interface HeadLimits {
 
 /** llhttp counts in 64 bits, and takes what is more for nonsense. */
 const MAX_LENGTH = 2n ** 64n - 1n;
+/** For each field. */
+const MARKS = 4;
+/** Of the thread's last head, for the next one: heads seldom come in pieces, and then each reader has its own. */
+let spareMarks: number[] = [];
 /** More of a first line than is looked at before its end has come. */
 const BEGINNING_BYTES = 32;
 
@@ -34,8 +39,8 @@ export abstract class HeadReader {
   /** Offsets from the head's first byte: where to go on, and where the line begins that is not complete. */
   #position = 0;
   #lineStart = 0;
-  /** For each field the ends of its name and value, from the head's first byte. */
-  readonly #marks: number[] = [];
+  /** For each field the ends of its name and value, from the head's first byte; from the first field to the end of the head. */
+  #marks: number[] | undefined;
   #fields = 0;
   /** What has come of a head that is not complete. */
   #held = Buffer.alloc(0);
@@ -75,7 +80,7 @@ export abstract class HeadReader {
   protected abstract checkBeginning(bytes: Buffer, from: number, to: number): void;
   /** All of it has been read; `text` is the head. Throws WireError. */
   protected abstract conclude(text: string): void;
-  /** A field that means something to one kind of message only. Throws WireError. */
+  /** A field that means something to one kind of message only; its name in lower case. Throws WireError. */
   protected noteField(_name: string, _value: string): void {}
 
   #hold(bytes: Buffer, start: number, end: number): void {
@@ -109,7 +114,7 @@ export abstract class HeadReader {
         else this.readStartLine(bytes, from, at, base);
         this.#started = true;
       } else if (this.#started) {
-        this.#complete(bytes.toString("latin1", base, at));
+        this.#complete(bytes, base, bytes.toString("latin1", base, at));
         return at + 2;
       }
     }
@@ -118,28 +123,36 @@ export abstract class HeadReader {
   #readField(bytes: Buffer, from: number, to: number, base: number, limits: HeadLimits): void {
     const colon = skip(TOKEN, bytes, from, to);
     if (colon === from || bytes[colon] !== COLON || colon === to) throw malformed("a header line without a name");
-    if (++this.#fields > limits.headers) throw new WireError("WIRE_HEAD_TOO_LARGE", "the head has too many headers");
+    if (this.#fields >= limits.headers) throw new WireError("WIRE_HEAD_TOO_LARGE", "the head has too many headers");
     let valueStart = colon + 1;
     while (valueStart < to && isBlank(bytes[valueStart])) valueStart += 1;
     let valueEnd = to;
     while (valueEnd > valueStart && isBlank(bytes[valueEnd - 1])) valueEnd -= 1;
-    this.#marks.push(from - base, colon - base, valueStart - base, valueEnd - base);
+    const marks = (this.#marks ??= takeMarks());
+    const mark = this.#fields++ * MARKS;
+    marks[mark] = from - base;
+    marks[mark + 1] = colon - base;
+    marks[mark + 2] = valueStart - base;
+    marks[mark + 3] = valueEnd - base;
   }
 
-  #complete(text: string): void {
-    const marks = this.#marks;
+  #complete(bytes: Buffer, base: number, text: string): void {
+    const marks = this.#marks ?? [];
     const headers: string[] = [];
     this.contentLength = -1;
     this.isChunked = this.#saysClose = this.#saysKeepAlive = false;
     this.hosts = 0;
-    for (let index = 0; index < marks.length; index += 4) {
-      const name = text.slice(marks[index], marks[index + 1]);
+    const end = this.#fields * MARKS;
+    for (let index = 0; index < end; index += MARKS) {
+      const { name, lower } = fieldName(bytes, base + (marks[index] ?? 0), base + (marks[index + 1] ?? 0));
       const value = text.slice(marks[index + 2], marks[index + 3]);
       headers.push(name, value);
-      this.#note(name, value);
+      this.#note(lower, value);
     }
     this.headers = headers;
-    marks.length = this.#fields = this.#position = this.#lineStart = 0;
+    spareMarks = marks;
+    this.#marks = undefined;
+    this.#fields = this.#position = this.#lineStart = 0;
     this.#started = !this.#hasStartLine;
     this.conclude(text);
     if (this.isChunked && (this.contentLength !== -1 || this.minorVersion === 0))
@@ -147,24 +160,21 @@ export abstract class HeadReader {
     this.closes = this.minorVersion === 0 ? !this.#saysKeepAlive || this.#saysClose : this.#saysClose;
   }
 
-  /** By length first: most names have another. */
   #note(name: string, value: string): void {
-    switch (name.length) {
-      case 4:
-        if (name.toLowerCase() === "host") this.hosts += 1;
+    switch (name) {
+      case "host":
+        this.hosts += 1;
         break;
-      case 10:
-        if (name.toLowerCase() === "connection") this.#noteConnection(value);
+      case "connection":
+      // No standard has it, but llhttp heeds it: nobody may take for a request what another leaves unread.
+      case "proxy-connection":
+        this.#noteConnection(value);
         break;
-      case 14:
-        if (name.toLowerCase() === "content-length") this.#noteLength(value);
+      case "content-length":
+        this.#noteLength(value);
         break;
-      case 16:
-        // No standard has it, but llhttp heeds it: nobody may take for a request what another leaves unread.
-        if (name.toLowerCase() === "proxy-connection") this.#noteConnection(value);
-        break;
-      case 17:
-        if (name.toLowerCase() === "transfer-encoding") this.#noteCoding(value);
+      case "transfer-encoding":
+        this.#noteCoding(value);
         break;
       default:
         this.noteField(name, value);
@@ -192,6 +202,12 @@ export abstract class HeadReader {
       throw malformed("Transfer-Encoding is not chunked, said once");
     this.isChunked = true;
   }
+}
+
+function takeMarks(): number[] {
+  const taken = spareMarks;
+  spareMarks = [];
+  return taken;
 }
 
 /** Before its first line has ended, that line is too long. */

@@ -46,8 +46,7 @@ export class RequestHead extends HeadReader {
   }
 
   protected override noteField(name: string, value: string): void {
-    if (name.length === 6 && name.toLowerCase() === "expect" && value.toLowerCase() === "100-continue")
-      this.#expects = true;
+    if (name === "expect" && value.toLowerCase() === "100-continue") this.#expects = true;
   }
 
   protected override conclude(text: string): void {

@@ -17,14 +17,17 @@ export function member(name: string, opener: "{" | '"'): Member {
   return { key: Buffer.from(`"${name}"`), needle: Buffer.from(`${name}"`), opener: opener.charCodeAt(0) };
 }
 
+/** Gets bytes[start..end), from the opener to what closes the value: they may still be no JSON. */
+export type IsEnough = (bytes: Buffer, start: number, end: number) => boolean;
+
 /**
- * Reports each value of the member, until `isEnough` says so. Within valid JSON it cannot be fooled: a quote inside a
+ * Gives the bytes of each value of the member, valid during the call, until `isEnough` says so. Within valid JSON it cannot be fooled: a quote inside a
  * string is preceded by a backslash, and a string that only equals the name is followed by no colon. One native search
  * for each chunk, and nothing allocated or copied but a value that was found.
  */
 export class MemberSearch {
   readonly #member: Member;
-  readonly #isEnough: (value: unknown) => boolean;
+  readonly #isEnough: IsEnough;
   #state: "key" | "colon" | "value" | "inside" | "over" = "key";
   /** How much of the key stood at the end of the last chunk. */
   #matched = 0;
@@ -36,7 +39,7 @@ export class MemberSearch {
   readonly #captured = new GrowingBuffer();
   #isTooLong = false;
 
-  constructor(searched: Member, isEnough: (value: unknown) => boolean) {
+  constructor(searched: Member, isEnough: IsEnough) {
     this.#member = searched;
     this.#isEnough = isEnough;
   }
@@ -161,18 +164,23 @@ export class MemberSearch {
   #report(bytes: Buffer, start: number, end: number): void {
     const isWhole = !this.#isTooLong;
     this.#isTooLong = false;
-    this.#state = isWhole && this.#isEnough(parse(bytes.toString("utf8", start, end))) ? "over" : "key";
+    this.#state = isWhole && this.#isEnough(bytes, start, end) ? "over" : "key";
   }
 }
 
-/** Undefined for what looked like the member and was none: an answer that is no JSON has nothing to tell. */
-function parse(text: string): unknown {
+/** A string with its quotes. Undefined: it is none. */
+export function stringAt(bytes: Buffer, start: number, end: number): string | undefined {
+  const inside = bytes.toString("utf8", start + 1, end - 1);
+  // Escapes alone, and what no string may hold, need the parser.
+  if (PLAIN.test(inside)) return inside;
   try {
-    return JSON.parse(text);
+    return String(JSON.parse(`"${inside}"`));
   } catch {
     return undefined;
   }
 }
+
+const PLAIN = /^[^"\\\x00-\x1f]*$/;
 
 const QUOTE = 0x22;
 const COLON = 0x3a;

@@ -1,6 +1,6 @@
 /** Reads the id of a response out of an answer that passes: a later request may go on from it. */
 import type { AnswerScanner } from "../../contract.ts";
-import { member, MemberSearch } from "./member-search.ts";
+import { member, MemberSearch, stringAt } from "./member-search.ts";
 
 const idMember = member("id", '"');
 const objectMember = member("object", '"');
@@ -10,10 +10,10 @@ const objectMember = member("object", '"');
  * `response.created`. Never for an answer that is no `response`, such as a compaction or an error.
  */
 export function responseIdScanner(found: (id: string) => void): AnswerScanner {
-  let id: unknown;
-  let kind: unknown;
-  const ids = new MemberSearch(idMember, (value) => (id = value) !== undefined);
-  const kinds = new MemberSearch(objectMember, (value) => (kind = value) !== undefined);
+  let id: string | undefined;
+  let kind: string | undefined;
+  const ids = new MemberSearch(idMember, (...value) => (id = stringAt(...value)) !== undefined);
+  const kinds = new MemberSearch(objectMember, (...value) => (kind = stringAt(...value)) !== undefined);
   let isOver = false;
   return {
     push(chunk) {
@@ -23,7 +23,7 @@ export function responseIdScanner(found: (id: string) => void): AnswerScanner {
       kinds.push(bytes);
       if (id === undefined || kind === undefined) return;
       isOver = true;
-      if (typeof id === "string" && id !== "" && kind === "response") found(id);
+      if (id !== "" && kind === "response") found(id);
     },
   };
 }
