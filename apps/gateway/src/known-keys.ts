@@ -1,5 +1,5 @@
 /** The last line: keys that this process holds are taken out of every text before it leaves. */
-import { secretScrubber } from "@keybearer/proxy";
+import { secretScrubber, type SecretScrubber } from "@keybearer/proxy";
 import { Secret, type Seal } from "@keybearer/secrets";
 
 /** A source that rotates its key may speak of the one before, and of that before. */
@@ -14,7 +14,7 @@ class KnownKeys {
   readonly #open = new Set<Secret[]>();
   #closed: readonly Secret[] = [];
   /** Compiled when first asked for after a change. */
-  #scrub: ((text: string) => string) | undefined;
+  #scrubber: SecretScrubber | undefined;
 
   /** What it seals is known from then on: until `signal` fires, and for a while after. */
   following(seal: Seal, signal: AbortSignal): Seal {
@@ -32,15 +32,12 @@ class KnownKeys {
 
   /** Each key that is known becomes `[secret 3f9a1c07]`. */
   scrub(text: string): string {
-    this.#scrub ??= secretScrubber([...this.#open, this.#closed].flat());
-    return this.#scrub(text);
+    return this.#scrubbing.text(text);
   }
 
-  /** Of text in UTF-8. All other bytes stay as they are: keys are ASCII, and so is each of their forms. */
+  /** Of text in UTF-8; the same bytes where no key is in them. */
   scrubBytes(bytes: Buffer): Buffer {
-    const text = bytes.toString("latin1");
-    const scrubbed = this.scrub(text);
-    return scrubbed === text ? bytes : Buffer.from(scrubbed, "latin1");
+    return this.#scrubbing.bytes(bytes);
   }
 
   /** Of an error that is not ours: it may quote a key that nobody has sealed yet, so what looks like one goes as well. */
@@ -48,19 +45,23 @@ class KnownKeys {
     return this.scrub(text).replaceAll(KEY_LIKE, "<a key?>");
   }
 
+  get #scrubbing(): SecretScrubber {
+    return (this.#scrubber ??= secretScrubber([...this.#open, this.#closed].flat()));
+  }
+
   #learn(secret: Secret, secrets: Secret[]): void {
     const known = secrets.findIndex((other) => Secret.equal(other, secret));
     // What was sealed last goes last: a part that stays is not crowded out by one that changes.
     secrets.push(...(known === -1 ? [secret] : secrets.splice(known, 1)));
     if (secrets.length > KEPT_OF_EACH) secrets.shift();
-    if (known === -1) this.#scrub = undefined;
+    if (known === -1) this.#scrubber = undefined;
   }
 
   #close(secrets: Secret[]): void {
     this.#open.delete(secrets);
     const others = this.#closed.filter((closed) => !secrets.some((secret) => Secret.equal(closed, secret)));
     this.#closed = [...others, ...secrets].slice(-KEPT_OF_CLOSED);
-    this.#scrub = undefined;
+    this.#scrubber = undefined;
   }
 }
 

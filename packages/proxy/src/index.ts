@@ -22,6 +22,7 @@ export type { ConnectionTls, TlsSecrets } from "./downstream/listener-tls.ts";
 export { isPrivateHost, originOf } from "./origin.ts";
 export type { Origin } from "./origin.ts";
 export { secretScrubber } from "./scrub.ts";
+export type { SecretScrubber } from "./scrub.ts";
 
 export { DefinitionError, ProxyError } from "./errors.ts";
 export type { ProxyErrorCode } from "./errors.ts";

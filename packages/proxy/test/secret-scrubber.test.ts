@@ -25,7 +25,7 @@ const spellings: readonly ((value: string) => string)[] = [
 test("each key becomes its fingerprint, and the rest stays", () => {
   const secrets = ["sk-proj-the-one+key/of=ours", "apricot-the-other"].map(secretOf);
   const [one, two] = secrets.map(String);
-  const scrub = secretScrubber(secrets);
+  const scrub = secretScrubber(secrets).text;
   expect(scrub("refused: sk-proj-the-one+key/of=ours, and apricot-the-other; apricot-the-othe\n")).toBe(
     `refused: ${one}, and ${two}; apricot-the-othe\n`,
   );
@@ -40,8 +40,10 @@ test("no spelling of a known key is left, whatever stands around it and however 
       texts,
       constantFrom(...spellings),
       (values, around, spell) => {
-        const scrub = secretScrubber(values.map(secretOf));
-        const told = scrub(values.map(spell).join(around[0]) + around.join(""));
+        const scrubber = secretScrubber(values.map(secretOf));
+        const text = values.map(spell).join(around[0]) + around.join("");
+        const told = scrubber.text(text);
+        expect(scrubber.bytes(Buffer.from(text)).toString()).toBe(told);
         for (const value of values) {
           expect(told).not.toContain(value);
           for (const word of told.split(/[^\w+/=%-]+/)) {
@@ -58,7 +60,7 @@ test("no spelling of a known key is left, whatever stands around it and however 
 test("a line of JSON stays JSON", () => {
   assert(
     property(key, string(), (value, rest) => {
-      const line = secretScrubber([secretOf(value)])(JSON.stringify({ message: `${rest}${value}${rest}` }));
+      const line = secretScrubber([secretOf(value)]).text(JSON.stringify({ message: `${rest}${value}${rest}` }));
       expect((JSON.parse(line) as { message: string }).message).toContain("[secret ");
     }),
   );
@@ -67,7 +69,7 @@ test("a line of JSON stays JSON", () => {
 test("of two keys, one of which begins with the other, none leaves a piece", () => {
   const secrets = ["sk-shared-opening", "sk-shared-opening-and-more"].map(secretOf);
   const [short, long] = secrets.map(String);
-  expect(secretScrubber(secrets)("sk-shared-opening-and-more sk-shared-opening")).toBe(`${long} ${short}`);
+  expect(secretScrubber(secrets).text("sk-shared-opening-and-more sk-shared-opening")).toBe(`${long} ${short}`);
 });
 
 test("a key of the greatest length is found as well, and thousands at once", () => {
@@ -75,7 +77,7 @@ test("a key of the greatest length is found as well, and thousands at once", () 
   const scrub = secretScrubber([
     great,
     ...Array.from({ length: 4_000 }, (_, index) => secretOf(`sk-number-${index}-`)),
-  ]);
+  ]).text;
   expect(scrub(`<${"k".repeat(30_000)}${"/".repeat(30_000)}> sk-number-3999-`)).toMatch(
     /^<\[secret [\da-f]{8}\]> \[secret [\da-f]{8}\]$/,
   );
@@ -83,6 +85,9 @@ test("a key of the greatest length is found as well, and thousands at once", () 
 
 test("without a key, and for one too short to be one, nothing changes", () => {
   const text = "a log line that says password and more";
-  expect(secretScrubber([])(text)).toBe(text);
-  expect(secretScrubber([secretOf("a"), secretOf("line"), secretOf("that")])(text)).toBe(text);
+  const bytes = Buffer.from(text);
+  for (const secrets of [[], [secretOf("a"), secretOf("line"), secretOf("that")], [secretOf("sk-that-is-elsewhere")]]) {
+    expect(secretScrubber(secrets).text(text)).toBe(text);
+    expect(secretScrubber(secrets).bytes(bytes)).toBe(bytes);
+  }
 });
