@@ -21,13 +21,24 @@ const DOT_SEGMENT = /(?:\/|%2f|%5c)(?:\.|%2e){1,2}(?:\/|%2f|%5c|;|%3b|$)/i;
 // A name as DNS has it, or an address. RFC 3986 allows more, of which a comma would be two hosts to some.
 const HOST = /^(?:\[[0-9a-f:.]+\]|[a-z0-9._~-]+)(?::\d{0,5})?$/i;
 
+/** What was read last, for the same again: without a query, which may hold a key. */
+let known: { readonly given: string; readonly host: string | undefined; readonly target: Target } | undefined;
+
 /**
  * Throws ProxyError `invalid_request`, `invalid_path` or, for `OPTIONS *`, `route_not_found`. RFC 9112 section 3.2: an
  * absolute form overrides Host, which must be there and right all the same.
  */
 export function readTarget(head: RequestHead): Target {
+  const host = onlyHost(head.headers);
+  if (host !== undefined && head.target === known?.given && host === known.host) return known.target;
+  const target = parse(head, host);
+  if (target.query === "") known = { given: head.target, host, target };
+  return target;
+}
+
+function parse(head: RequestHead, given: string | undefined): Target {
   let rest = head.target;
-  let host = onlyHost(head.headers);
+  let host = given;
   // Only HTTP/1.0 may leave it out.
   if (host === undefined && head.httpVersion !== "1.0")
     throw new ProxyError("invalid_request", "The request has no Host header.");

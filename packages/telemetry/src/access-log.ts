@@ -26,28 +26,18 @@ export function accessLogLine(record: RequestRecord, format: LogFormat): string 
 
 /** The order is agentgateway's; ours follow. */
 function requestFields(record: RequestRecord, fields: Fields): string {
+  const { bind, listener, route, endpoint, clientAddress, method, host, path, httpVersion, status, protocol } = record;
   return (
-    fields.gateway(record.bind) +
-    fields.listener(record.listener) +
-    fields.route(record.route) +
-    fields.endpoint(record.endpoint) +
-    fields.sourceAddress(record.clientAddress) +
-    fields.method(record.method) +
-    fields.host(record.host) +
-    fields.path(record.path) +
-    fields.version(record.httpVersion) +
-    fields.status(record.status) +
-    fields.protocol(record.protocol)
+    fields.place([bind, listener, route, endpoint]) +
+    fields.sourceAddress(clientAddress) +
+    fields.request([method, host, path, httpVersion, status, protocol])
   );
 }
 
 function modelFields({ llm }: RequestRecord, fields: Fields): string {
   if (llm === undefined) return "";
   return (
-    fields.operation(llm.operation) +
-    fields.provider(llm.system) +
-    fields.requestModel(llm.requestModel) +
-    fields.responseModel(llm.responseModel) +
+    fields.model([llm.operation, llm.system, llm.requestModel, llm.responseModel]) +
     fields.inputTokens(llm.inputTokens) +
     fields.cachedTokens(llm.cachedInputTokens) +
     fields.outputTokens(llm.outputTokens) +
@@ -57,8 +47,7 @@ function modelFields({ llm }: RequestRecord, fields: Fields): string {
 }
 
 function keyFields({ key }: RequestRecord, fields: Fields): string {
-  if (key === undefined) return "";
-  return fields.keyName(key.name) + fields.keySource(key.source) + fields.keyFingerprint(key.fingerprint);
+  return key === undefined ? "" : fields.key([key.name, key.source, key.fingerprint]);
 }
 
 /** What few requests have. */
@@ -102,15 +91,20 @@ function field<Value>(name: string, write: (value: Value) => string): Field<Valu
   return (value) => (value === undefined ? "" : name + write(value));
 }
 
-/** Of which most lines say the same as the line before: what was written last is kept, in one piece. */
-function steadyField<Value>(name: string, write: (value: Value) => string): Field<Value> {
-  let last: Value | undefined;
+type Steady = string | number | undefined;
+
+/** Several, of which most lines say the same as the line before: what was written last is kept, in one piece. */
+function steadyFields(form: Form, names: readonly string[]): (values: readonly Steady[]) => string {
+  let last: readonly Steady[] = [];
   let written = "";
-  return (value) => {
+  const write = (value: Steady, index: number): string => {
     if (value === undefined) return "";
-    if (value !== last) {
-      written = [name, write(value)].join("");
-      last = value;
+    return form.name(names[index] ?? "") + (typeof value === "number" ? numberText(value) : form.text(value));
+  };
+  return (values) => {
+    if (values.some((value, index) => value !== last[index]) || last.length === 0) {
+      written = values.map(write).join("");
+      last = values;
     }
     return written;
   };
@@ -120,24 +114,13 @@ type Fields = ReturnType<typeof fieldsOf>;
 
 function fieldsOf(form: Form) {
   const text = (name: string) => field<string>(form.name(name), form.text);
-  const steady = (name: string) => steadyField<string>(form.name(name), form.text);
   const number = (name: string) => field<number>(form.name(name), numberText);
+  const steady = (...names: readonly string[]) => steadyFields(form, names);
   return {
-    gateway: steady("gateway"),
-    listener: steady("listener"),
-    route: steady("route"),
-    endpoint: steady("endpoint"),
+    place: steady("gateway", "listener", "route", "endpoint"),
     sourceAddress: text("src.addr"),
-    method: steady("http.method"),
-    host: steady("http.host"),
-    path: steady("http.path"),
-    version: steady("http.version"),
-    status: steadyField<number>(form.name("http.status"), numberText),
-    protocol: steady("protocol"),
-    operation: steady("gen_ai.operation.name"),
-    provider: steady("gen_ai.provider.name"),
-    requestModel: steady("gen_ai.request.model"),
-    responseModel: steady("gen_ai.response.model"),
+    request: steady("http.method", "http.host", "http.path", "http.version", "http.status", "protocol"),
+    model: steady("gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model", "gen_ai.response.model"),
     inputTokens: number("gen_ai.usage.input_tokens"),
     cachedTokens: number("gen_ai.usage.cache_read.input_tokens"),
     outputTokens: number("gen_ai.usage.output_tokens"),
@@ -148,9 +131,7 @@ function fieldsOf(form: Form) {
     reason: text("reason"),
     requestId: text("request.id"),
     errorCode: text("error.code"),
-    keyName: steady("key.name"),
-    keySource: steady("key.source"),
-    keyFingerprint: steady("key.fingerprint"),
+    key: steady("key.name", "key.source", "key.fingerprint"),
     duration: field<number>(form.name("duration"), (ms) => form.text(`${ms}ms`)),
   };
 }

@@ -1,7 +1,7 @@
 /** Reads the lines of a head, and what of its fields says where the message ends (RFC 9112 sections 2, 5 and 6). */
 import { WireError } from "../errors.ts";
 import { COLON, CR, isBlank, LF, skip, TEXT, TOKEN, trimBlanks } from "./characters.ts";
-import { fieldName } from "./field-names.ts";
+import { knownText } from "./known-texts.ts";
 
 export interface HeadLimits {
   /** From the first byte to the empty line and with it. */
@@ -78,8 +78,8 @@ export abstract class HeadReader {
   protected abstract readStartLine(bytes: Buffer, from: number, to: number, base: number): void;
   /** The line is not complete: whether it may become one. Throws WireError. */
   protected abstract checkBeginning(bytes: Buffer, from: number, to: number): void;
-  /** All of it has been read; `text` is the head. Throws WireError. */
-  protected abstract conclude(text: string): void;
+  /** All of it has been read; `text` is the head, and its bytes begin at `base`. Throws WireError. */
+  protected abstract conclude(text: string, bytes: Buffer, base: number): void;
   /** A field that means something to one kind of message only; its name in lower case. Throws WireError. */
   protected noteField(_name: string, _value: string): void {}
 
@@ -144,8 +144,10 @@ export abstract class HeadReader {
     this.hosts = 0;
     const end = this.#fields * MARKS;
     for (let index = 0; index < end; index += MARKS) {
-      const { name, lower } = fieldName(bytes, base + (marks[index] ?? 0), base + (marks[index + 1] ?? 0));
-      const value = text.slice(marks[index + 2], marks[index + 3]);
+      const { text: name, lower } = knownText(bytes, base + (marks[index] ?? 0), base + (marks[index + 1] ?? 0));
+      const from = marks[index + 2] ?? 0;
+      const to = marks[index + 3] ?? 0;
+      const value = lower === "host" ? knownText(bytes, base + from, base + to).text : text.slice(from, to);
       headers.push(name, value);
       this.#note(lower, value);
     }
@@ -154,7 +156,7 @@ export abstract class HeadReader {
     this.#marks = undefined;
     this.#fields = this.#position = this.#lineStart = 0;
     this.#started = !this.#hasStartLine;
-    this.conclude(text);
+    this.conclude(text, bytes, base);
     if (this.isChunked && (this.contentLength !== -1 || this.minorVersion === 0))
       throw malformed("Transfer-Encoding with Content-Length, or in HTTP/1.0");
     this.closes = this.minorVersion === 0 ? !this.#saysKeepAlive || this.#saysClose : this.#saysClose;

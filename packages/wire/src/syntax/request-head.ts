@@ -2,6 +2,7 @@
 import { WireError } from "../errors.ts";
 import { SPACE, skip, TOKEN, VISIBLE } from "./characters.ts";
 import { HeadReader, malformed } from "./head-reader.ts";
+import { knownText } from "./known-texts.ts";
 import { readVersion, VERSION_BYTES } from "./version.ts";
 
 /** As llhttp has them, without those of other protocols. Any other may be right, but nobody here knows it. */
@@ -49,9 +50,12 @@ export class RequestHead extends HeadReader {
     if (name === "expect" && value.toLowerCase() === "100-continue") this.#expects = true;
   }
 
-  protected override conclude(text: string): void {
-    this.method = text.slice(this.#methodStart, this.#methodEnd);
-    this.target = text.slice(this.#methodEnd + 1, this.#targetEnd);
+  protected override conclude(text: string, bytes: Buffer, base: number): void {
+    this.method = knownText(bytes, base + this.#methodStart, base + this.#methodEnd).text;
+    const target = text.slice(this.#methodEnd + 1, this.#targetEnd);
+    // A query may hold a key, which must not outlast its request.
+    const isPlain = !target.includes("?");
+    this.target = isPlain ? knownText(bytes, base + this.#methodEnd + 1, base + this.#targetEnd).text : target;
     this.expectsContinue = this.#expects && this.minorVersion === 1;
     if (!METHODS.has(this.method)) throw new WireError("WIRE_METHOD", "the method is not known");
     if (!this.target.startsWith("/")) this.#checkForm();

@@ -29,19 +29,18 @@ function editJson(json: Buffer, edit: BodyEdit): EditedBody {
   if (!isUtf8(json)) throw new BodyError("INVALID_JSON", firstInvalid(json), "the body is no valid UTF-8");
   const object = scanObject(json, names);
   // The last of two members counts, as in JSON.parse.
-  const last = (name: string) => object.members.findLast((member) => member.name === name);
-  const stream = isTrue(json, last("stream"));
+  const lastOf = (name: string) => object.members.findLast((member) => member.name === name);
+  const stream = isTrue(json, lastOf("stream"));
   const plan: Plan = { edits: [], added: [] };
   if (edit.model !== undefined) writeModel(json, object, edit.model, plan);
   const usageWasAdded = edit.includeUsage && stream && askForUsage(json, object, plan);
   if (plan.added.length > 0) plan.edits.unshift(insertion(object, plan.added.join(",")));
-  return { bytes: splice(json, plan.edits), requestedModel: stringOf(json, last("model")), stream, usageWasAdded };
+  return { bytes: splice(json, plan.edits), requestedModel: stringOf(json, lastOf("model")), stream, usageWasAdded };
 }
 
 /** Into each of them, for parsers differ in which of two members counts. */
 function writeModel(json: Buffer, { members }: JsonObject, model: string, plan: Plan): void {
-  const text = JSON.stringify(model);
-  const bytes = Buffer.from(text);
+  const { text, bytes } = inJson(model);
   let isThere = false;
   for (const { name, start, end } of members) {
     if (name !== "model") continue;
@@ -50,6 +49,21 @@ function writeModel(json: Buffer, { members }: JsonObject, model: string, plan: 
     if (!isSame) plan.edits.push({ start, end, bytes });
   }
   if (!isThere) plan.added.push(`"model":${text}`);
+}
+
+interface ModelText {
+  readonly model: string;
+  readonly text: string;
+  readonly bytes: Buffer;
+}
+
+/** Of the last model that was written: a gateway has few of them. */
+let lastModel: ModelText | undefined;
+
+function inJson(model: string): ModelText {
+  if (lastModel?.model === model) return lastModel;
+  const text = JSON.stringify(model);
+  return (lastModel = { model, text, bytes: Buffer.from(text) });
 }
 
 const wish = '"include_usage":true';
