@@ -63,7 +63,9 @@ export async function attempt(
     }
     outcome = { kind: "answered", status: answer.status };
     keys.report(keys.isCallers ? outcome : { ...outcome, exhaustedMs: exhausted(answer.headers) });
-    await relay(looked.answer, backend, transaction, { begun: () => body.forget(), pin: pinning(prepared, way) });
+    const pin = pinning(prepared, way);
+    const relaying = relay(looked.answer, backend, transaction, { begun: () => body.forget(), pin });
+    if (relaying) await relaying;
     return undefined;
   } catch (error) {
     const failure = asProxyError(error, transaction.requestId, way.road.observer);

@@ -17,35 +17,35 @@ export interface RelayOptions {
   readonly pin: ((responseId: string) => void) | undefined;
 }
 
-/** Resolves when the client has the whole answer. Rejects with ProxyError when it breaks off: `upstream_broken` and others. */
+/**
+ * Resolves when the client has the whole answer; undefined: all of it had come, and the client has it. Throws, or rejects
+ * with, ProxyError when it breaks off: `upstream_broken` and others.
+ */
 export function relay(
   answer: UpstreamAnswer,
   backend: Backend,
   transaction: Transaction,
   { begun, pin }: RelayOptions,
-): Promise<void> {
+): Promise<void> | undefined {
   const { exchange } = transaction;
   // Compressed in spite of what we asked for: relayed as it is, for what we would read or add is no text there.
   const coding = answer.headers.get("content-encoding");
   const readable = coding === undefined || coding.toLowerCase() === "identity";
   const dialect = readable && backend.ai ? transaction.dialect : undefined;
   transaction.streaming = readable && isEventStream(answer.headers);
-  return new Promise((resolve, reject) => {
-    const sink = new Relay(exchange, transaction, {
-      head: answerHead(answer.headers, backend, transaction),
-      status: answer.status,
-      begun,
-      scanner: dialect?.usageScanner(),
-      responses: pin && transaction.call?.operation === "responses" ? dialect?.responseIdScanner?.(pin) : undefined,
-      filter: transaction.streaming && transaction.body?.usageWasAdded ? dialect?.usageEventFilter() : undefined,
-      resolve,
-      reject,
-    });
-    exchange.onDrain(() => answer.resume());
-    answer.attach(sink);
-    // A client that waits for the first event learns that it will come.
-    if (transaction.streaming) sink.sendHead(true);
+  const sink = new Relay(exchange, transaction, {
+    head: answerHead(answer.headers, backend, transaction),
+    status: answer.status,
+    begun,
+    scanner: dialect?.usageScanner(),
+    responses: pin && transaction.call?.operation === "responses" ? dialect?.responseIdScanner?.(pin) : undefined,
+    filter: transaction.streaming && transaction.body?.usageWasAdded ? dialect?.usageEventFilter() : undefined,
   });
+  exchange.onDrain(() => answer.resume());
+  answer.attach(sink);
+  // A client that waits for the first event learns that it will come.
+  if (transaction.streaming) sink.sendHead(true);
+  return sink.ended();
 }
 
 interface RelayParts {
@@ -55,8 +55,6 @@ interface RelayParts {
   readonly scanner: UsageScanner | undefined;
   readonly responses: AnswerScanner | undefined;
   readonly filter: StreamFilter | undefined;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
 }
 
 class Relay implements AnswerSink {
@@ -65,6 +63,8 @@ class Relay implements AnswerSink {
   readonly #parts: RelayParts;
   #headSent = false;
   #over = false;
+  #failure: { readonly error: unknown } | undefined;
+  #waiting: PromiseWithResolvers<void> | undefined;
 
   constructor(exchange: Exchange, transaction: Transaction, parts: RelayParts) {
     this.#exchange = exchange;
@@ -72,16 +72,24 @@ class Relay implements AnswerSink {
     this.#parts = parts;
   }
 
+  /** Undefined: it is over, and well. Throws, or rejects with, what it failed with. */
+  ended(): Promise<void> | undefined {
+    if (this.#failure) throw this.#failure.error;
+    if (this.#over) return undefined;
+    this.#waiting = Promise.withResolvers();
+    return this.#waiting.promise;
+  }
+
   /** With the first bytes of the body: until then a call that fails can still be answered with an error. */
   sendHead(now = false): void {
     if (this.#headSent || this.#over) return;
-    const { status, head, begun, reject } = this.#parts;
+    const { status, head, begun } = this.#parts;
     try {
       this.#exchange.sendHead(status, head, now);
     } catch (error) {
       // A header that cannot be sent is no fault of the upstream's, whose client calls us.
       this.#over = true;
-      reject(error);
+      this.#fail(error);
       return;
     }
     this.#headSent = true;
@@ -107,16 +115,19 @@ class Relay implements AnswerSink {
     const held = this.#parts.filter?.end();
     if (held) this.#exchange.write(held);
     this.#exchange.end();
-    this.#parts.resolve();
+    this.#waiting?.resolve();
   }
 
   error(error: ProxyError): void {
     if (this.#over) return;
     this.#finish();
     const own = !this.#headSent || error.code === "client_closed" || error.code === "upstream_timeout";
-    this.#parts.reject(
-      own ? error : new ProxyError("upstream_broken", "The provider's answer broke off.", { cause: error }),
-    );
+    this.#fail(own ? error : new ProxyError("upstream_broken", "The provider's answer broke off.", { cause: error }));
+  }
+
+  #fail(error: unknown): void {
+    this.#failure = { error };
+    this.#waiting?.reject(error);
   }
 
   #finish(): void {

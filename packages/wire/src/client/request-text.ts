@@ -30,9 +30,8 @@ export function prepare(exchange: Exchange, authority: string): void {
   for (let index = 0; index < headers.length; index += 2) {
     const name = headers[index] ?? "";
     const value = headers[index + 1] ?? "";
-    if (!TOKEN.test(name)) throw invalidArgument("invalid header key");
     if (NO_VALUE.test(value)) throw invalidArgument(`invalid ${name} header`);
-    const special = specialName(name);
+    const special = plainNames.has(name) ? undefined : specialName(name);
     if (special === undefined) {
       fields += `${name}: ${value}\r\n`;
     } else if (special === "host") {
@@ -66,21 +65,20 @@ function pathOf({ path, query }: Dispatcher.DispatchOptions): string {
   return text === "" ? path : `${path}?${text}`;
 }
 
-/** By length first: most names have another. */
+/** Names that are right and have no meaning here: the same few come with every request. */
+const plainNames = new Set<string>();
+const REMEMBERED = 512;
+const LONGEST = 64;
+
+/** In lower case; undefined: it has no meaning here. Throws ClientError for what is no name. */
 function specialName(name: string): string | undefined {
-  switch (name.length) {
-    case 4:
-    case 6:
-    case 7:
-    case 10:
-    case 14:
-    case 17: {
-      const lower = name.toLowerCase();
-      return SPECIAL.has(lower) ? lower : undefined;
-    }
-    default:
-      return undefined;
-  }
+  if (!TOKEN.test(name)) throw invalidArgument("invalid header key");
+  const lower = name.toLowerCase();
+  if (SPECIAL.has(lower)) return lower;
+  if (plainNames.size >= REMEMBERED) plainNames.clear();
+  // A copy: a name that was cut out of a text would keep all of the text in memory.
+  if (name.length <= LONGEST) plainNames.add(Buffer.from(name, "latin1").toString("latin1"));
+  return undefined;
 }
 
 const SPECIAL: ReadonlySet<string> = new Set([
