@@ -182,3 +182,40 @@ describe("as text", () => {
     );
   });
 });
+
+test("the time to the first byte is the number of seconds, rounded to the microsecond", () => {
+  const llm = record.llm!;
+  const told = (timeToFirstByteMs: number) => {
+    const line = accessLogLine({ ...record, llm: { ...llm, timeToFirstByteMs } }, "json");
+    return /"agw.ai.time_to_first_token":([^,]*)/.exec(line)?.[1];
+  };
+  for (const ms of [0, 0.0004, 0.001, 1, 1000, 59_999.9996, 1e13, 1e16, -1.5]) {
+    expect(told(ms)).toBe(String(Math.round(ms * 1000) / 1_000_000));
+  }
+  for (const ms of [Number.NaN, Infinity]) expect(told(ms)).toBe("null");
+  fc.assert(
+    fc.property(fc.double({ min: 0, max: 1e7, noNaN: true }), (ms) => {
+      expect(told(ms)).toBe(String(Math.round(ms * 1000) / 1_000_000));
+    }),
+  );
+});
+
+test("a line says what its own request says, though it is as the one before but for one thing", () => {
+  const changes: Partial<RequestRecord>[] = [
+    { route: "route1" },
+    { endpoint: undefined },
+    { status: 201 },
+    { host: undefined },
+    { llm: { ...record.llm!, requestModel: "o4" } },
+    { key: { ...record.key!, fingerprint: "00000000" } },
+    { key: undefined },
+  ];
+  const line = accessLogLine(record, "json");
+  for (const change of changes) {
+    const changed: RequestRecord = { ...record, ...change };
+    const alone = JSON.stringify(JSON.parse(accessLogLine(changed, "json")));
+    expect(alone).not.toBe(JSON.stringify(JSON.parse(line)));
+    expect(accessLogLine(record, "json")).toBe(line);
+    expect(JSON.stringify(JSON.parse(accessLogLine(changed, "json")))).toBe(alone);
+  }
+});
