@@ -2,7 +2,7 @@
 import { isUtf8 } from "node:buffer";
 import type { BodyEdit, EditedBody } from "../../contract.ts";
 import { BodyError } from "../../errors.ts";
-import { scanObject, type JsonMember, type JsonObject } from "./json-scan.ts";
+import { scanObject, wantedNames, type JsonMember, type JsonObject } from "./json-scan.ts";
 import { editMultipart } from "./multipart.ts";
 import { splice, type Edit } from "./splice.ts";
 
@@ -17,7 +17,8 @@ export function editBody(body: Uint8Array, contentType: string | undefined, edit
   return edited.bytes === bytes ? { ...edited, bytes: body } : edited;
 }
 
-const names = ["model", "stream", "stream_options"];
+const names = wantedNames("model", "stream", "stream_options");
+const wishNames = wantedNames("include_usage");
 
 /** What is to be written: over a value, or as a new member at the top. */
 interface Plan {
@@ -98,7 +99,7 @@ function askIn(json: Buffer, option: JsonMember, plan: Plan): void {
 }
 
 function usageWishes(json: Buffer, option: JsonMember): JsonObject {
-  return scanObject(json.subarray(option.start, option.end), ["include_usage"]);
+  return scanObject(json.subarray(option.start, option.end), wishNames);
 }
 
 /** At the top, the one place that is there in every object. */

@@ -1,6 +1,6 @@
 /** What a request's body says about the conversation that it belongs to. */
 import { BodyError } from "../../errors.ts";
-import { scanElements, scanObject, type JsonMember } from "./json-scan.ts";
+import { scanElements, scanObject, wantedNames, type JsonMember } from "./json-scan.ts";
 
 /** As `conversationIdentity` and `openingHash` of @keybearer/keyring take it. */
 export interface BodyConversation {
@@ -15,7 +15,7 @@ export interface BodyConversation {
   readonly opening: readonly Uint8Array[];
 }
 
-const names = [
+const names = wantedNames(
   "prompt_cache_key",
   "conversation",
   "conversation_id",
@@ -26,7 +26,9 @@ const names = [
   "tools",
   "messages",
   "input",
-];
+);
+const innerNames = { id: wantedNames("id"), user_id: wantedNames("user_id"), role: wantedNames("role") };
+type InnerName = keyof typeof innerNames;
 
 /** Longer names of a conversation are none. */
 const valueLimitBytes = 4_096;
@@ -78,16 +80,16 @@ function firstTurns(json: Buffer, turns: JsonMember | undefined): Uint8Array[] {
 }
 
 /** A string, or the string that stands under `inner` in an object. */
-function textOf(json: Buffer, member: JsonMember | undefined, inner?: string): string | undefined {
+function textOf(json: Buffer, member: JsonMember | undefined, inner?: InnerName): string | undefined {
   if (member === undefined || member.end - member.start > valueLimitBytes) return undefined;
   const value = json.subarray(member.start, member.end);
   if (value[0] === QUOTE) return inner === "user_id" ? undefined : parseText(value);
   return inner === undefined ? undefined : memberText(value, inner);
 }
 
-function memberText(json: Buffer, name: string): string | undefined {
+function memberText(json: Buffer, name: InnerName): string | undefined {
   if (json[0] !== BRACE_OPEN) return undefined;
-  const member = scanObject(json, [name]).members.at(-1);
+  const member = scanObject(json, innerNames[name]).members.at(-1);
   return member && json[member.start] === QUOTE ? parseText(json.subarray(member.start, member.end)) : undefined;
 }
 

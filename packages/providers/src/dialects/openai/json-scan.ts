@@ -19,11 +19,23 @@ export interface JsonObject {
   readonly members: readonly JsonMember[];
 }
 
+/** Names of members, by their length. */
+export type WantedNames = readonly (readonly string[] | undefined)[];
+
+/** Of ASCII. To be made once. */
+export function wantedNames(...names: readonly string[]): WantedNames {
+  const longest = Math.max(...names.map(({ length }) => length));
+  return Array.from({ length: longest + 1 }, (_, length) => {
+    const alike = names.filter((name) => name.length === length);
+    return alike.length === 0 ? undefined : alike;
+  });
+}
+
 /**
  * Reads the object that is the whole of `json`, but for white space. That the bytes are UTF-8 is for the caller to check.
  * Throws BodyError: INVALID_JSON, JSON_TOO_DEEP, and NOT_AN_OBJECT for any other valid value.
  */
-export function scanObject(json: Buffer, names: readonly string[]): JsonObject {
+export function scanObject(json: Buffer, wanted: WantedNames): JsonObject {
   const open = skipSpace(json, 0);
   if (json[open] !== BRACE_OPEN) {
     expectEnd(json, skipValue(json, open, 0));
@@ -38,10 +50,14 @@ export function scanObject(json: Buffer, names: readonly string[]): JsonObject {
   }
   for (;;) {
     const nameStart = at;
+    lastEscape = -1;
     const nameEnd = skipName(json, at);
+    const isEscaped = lastEscape !== -1;
     const start = skipColon(json, nameEnd);
     const end = skipValue(json, start, 1);
-    const name = nameAmong(names, json, nameStart, nameEnd);
+    const name = isEscaped
+      ? decodedName(wanted, json, nameStart, nameEnd)
+      : plainName(wanted[nameEnd - nameStart - 2], json, nameStart + 1);
     if (name !== undefined) members.push({ name, start, end });
     at = skipSpace(json, end);
     if (json[at] === BRACE_CLOSE) break;
@@ -67,23 +83,26 @@ export function scanElements(json: Buffer, open: number, each: (start: number, e
   }
 }
 
-/** The name, if it is one of those asked for, which are of ASCII. The longest escape (`\u0065`) takes six bytes a character. */
-function nameAmong(names: readonly string[], json: Buffer, start: number, end: number): string | undefined {
-  if (end - start > 128) return undefined;
-  for (const name of names) if (isName(name, json, start, end)) return name;
-  for (let at = start; at < end; at++) {
-    if (json[at] !== BACKSLASH) continue;
-    const text: unknown = JSON.parse(json.toString("latin1", start, end));
-    return names.find((name) => name === text);
-  }
+/** Those of one length, of which one may stand there. */
+function plainName(names: readonly string[] | undefined, json: Buffer, start: number): string | undefined {
+  if (names) for (const name of names) if (isName(name, json, start)) return name;
   return undefined;
 }
 
-function isName(name: string, json: Buffer, start: number, end: number): boolean {
-  if (name.length !== end - start - 2) return false;
-  for (let i = 0; i < name.length; i++) if (json[start + 1 + i] !== name.charCodeAt(i)) return false;
+function isName(name: string, json: Buffer, start: number): boolean {
+  for (let i = 0; i < name.length; i++) if (json[start + i] !== name.charCodeAt(i)) return false;
   return true;
 }
+
+/** The longest escape (`\u0065`) takes six bytes a character. */
+function decodedName(wanted: WantedNames, json: Buffer, start: number, end: number): string | undefined {
+  if (end - start - 2 > 6 * wanted.length) return undefined;
+  const text: unknown = JSON.parse(json.toString("latin1", start, end));
+  return typeof text === "string" ? wanted[text.length]?.find((name) => name === text) : undefined;
+}
+
+// Where an escape was passed last. As below: one for all calls.
+let lastEscape = -1;
 
 // Which of the open values, outermost first, are objects. One for all calls: a scan is synchronous.
 const isObject = new Uint8Array(depthLimit + 1);
@@ -190,6 +209,7 @@ function skipString(json: Buffer, start: number): number {
 }
 
 function skipEscape(json: Buffer, at: number): number {
+  lastEscape = at;
   switch (json[at] ?? 0) {
     case 0x75: // u
       for (let i = at + 1; i < at + 5; i++) if (!isHexadecimal(json[i] ?? 0)) fail(i);

@@ -1,7 +1,7 @@
 /** Reads tokens and model out of an answer that passes. */
 import type { Usage, UsageScanner } from "../../contract.ts";
 import { BodyError } from "../../errors.ts";
-import { scanObject, type JsonMember } from "./json-scan.ts";
+import { scanObject, wantedNames, type JsonMember, type WantedNames } from "./json-scan.ts";
 import { member, MemberSearch, stringAt } from "./member-search.ts";
 
 const usageMember = member("usage", "{");
@@ -48,9 +48,9 @@ const newerNames: typeof chatNames = {
   output: "output_tokens",
   outputDetails: "output_tokens_details",
 };
-const names = ["total_tokens", ...Object.values(chatNames), ...Object.values(newerNames)];
-const cached = ["cached_tokens"];
-const reasoning = ["reasoning_tokens"];
+const names = wantedNames("total_tokens", ...Object.values(chatNames), ...Object.values(newerNames));
+const cached = wantedNames("cached_tokens");
+const reasoning = wantedNames("reasoning_tokens");
 
 /** Undefined for whatever else is called usage: a schema of a tool, the seconds of a recording, no JSON at all. */
 function usageOf(json: Buffer): Usage | undefined {
@@ -79,7 +79,7 @@ function read(
 
 type Members = readonly JsonMember[];
 
-function membersOf(json: Buffer, wanted: readonly string[]): Members | undefined {
+function membersOf(json: Buffer, wanted: WantedNames): Members | undefined {
   try {
     return scanObject(json, wanted).members;
   } catch (error) {
@@ -94,7 +94,7 @@ function last(members: Members, name: string): JsonMember | undefined {
   return undefined;
 }
 
-function detail(json: Buffer, details: JsonMember | undefined, wanted: readonly string[]): number | undefined {
+function detail(json: Buffer, details: JsonMember | undefined, wanted: WantedNames): number | undefined {
   if (details === undefined || json[details.start] !== BRACE_OPEN) return undefined;
   const inside = json.subarray(details.start, details.end);
   return count(inside, membersOf(inside, wanted)?.at(-1));
