@@ -50,14 +50,11 @@ export function scanObject(json: Buffer, wanted: WantedNames): JsonObject {
   }
   for (;;) {
     const nameStart = at;
-    lastEscape = -1;
     const nameEnd = skipName(json, at);
-    const isEscaped = lastEscape !== -1;
     const start = skipColon(json, nameEnd);
     const end = skipValue(json, start, 1);
-    const name = isEscaped
-      ? decodedName(wanted, json, nameStart, nameEnd)
-      : plainName(wanted[nameEnd - nameStart - 2], json, nameStart + 1);
+    const name =
+      plainName(wanted[nameEnd - nameStart - 2], json, nameStart + 1) ?? escapedName(wanted, json, nameStart, nameEnd);
     if (name !== undefined) members.push({ name, start, end });
     at = skipSpace(json, end);
     if (json[at] === BRACE_CLOSE) break;
@@ -95,14 +92,12 @@ function isName(name: string, json: Buffer, start: number): boolean {
 }
 
 /** The longest escape (`\u0065`) takes six bytes a character. */
-function decodedName(wanted: WantedNames, json: Buffer, start: number, end: number): string | undefined {
-  if (end - start - 2 > 6 * wanted.length) return undefined;
+function escapedName(wanted: WantedNames, json: Buffer, start: number, end: number): string | undefined {
+  const isPlain = skipPlain(json, start + 1) === end - 1;
+  if (isPlain || end - start - 2 > 6 * wanted.length) return undefined;
   const text: unknown = JSON.parse(json.toString("latin1", start, end));
   return typeof text === "string" ? wanted[text.length]?.find((name) => name === text) : undefined;
 }
-
-// Where an escape was passed last. As below: one for all calls.
-let lastEscape = -1;
 
 // Which of the open values, outermost first, are objects. One for all calls: a scan is synchronous.
 const isObject = new Uint8Array(depthLimit + 1);
@@ -197,36 +192,36 @@ function skipColon(json: Buffer, start: number): number {
 
 /** From the byte after the opening quote to the one after the closing quote. */
 function skipString(json: Buffer, start: number): number {
-  let at = start;
-  for (;;) {
-    // Past the end a byte reads as NUL, which no JSON text holds.
-    const byte = json[at] ?? 0;
+  for (let at = start; ;) {
+    at = skipPlain(json, at);
+    const byte = json[at];
     if (byte === QUOTE) return at + 1;
-    if (byte === BACKSLASH) at = skipEscape(json, at + 1);
-    else if (byte >= 0x20) at++;
-    else fail(at);
+    if (byte !== BACKSLASH) fail(at);
+    at = IS_ESCAPED[json[at + 1] ?? 0] === 1 ? at + 2 : skipUnicode(json, at + 1);
   }
 }
 
-function skipEscape(json: Buffer, at: number): number {
-  lastEscape = at;
-  switch (json[at] ?? 0) {
-    case 0x75: // u
-      for (let i = at + 1; i < at + 5; i++) if (!isHexadecimal(json[i] ?? 0)) fail(i);
-      return at + 5;
-    case QUOTE:
-    case BACKSLASH:
-    case 0x2f: // slash
-    case 0x62: // b
-    case 0x66: // f
-    case 0x6e: // n
-    case 0x72: // r
-    case 0x74: // t
-      return at + 1;
-    default:
-      return fail(at);
-  }
+/** To the next byte that means something within a string, or must not be there: nearly all of a body is passed here. */
+function skipPlain(json: Buffer, start: number): number {
+  const { length } = json;
+  let at = start;
+  while (at < length && IS_PLAIN[json[at] ?? 0] === 1) at++;
+  return at;
 }
+
+function skipUnicode(json: Buffer, at: number): number {
+  if (json[at] !== LETTER_U) fail(at);
+  for (let i = at + 1; i < at + 5; i++) if (!isHexadecimal(json[i] ?? 0)) fail(i);
+  return at + 5;
+}
+
+/** 1 for each byte that is none of `"`, `\`, and the control characters. */
+const IS_PLAIN = Uint8Array.from({ length: 256 }, (_, byte) => (byte < 0x20 || byte === 0x22 || byte === 0x5c ? 0 : 1));
+/** 1 for each byte that may follow a backslash, but for `u`. */
+const IS_ESCAPED = Uint8Array.from({ length: 256 }, (_, byte) =>
+  '"\\/bfnrt'.includes(String.fromCharCode(byte)) ? 1 : 0,
+);
+const LETTER_U = 0x75;
 
 function skipSpace(json: Buffer, start: number): number {
   let at = start;
