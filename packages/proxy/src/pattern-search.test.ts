@@ -36,7 +36,7 @@ test("finds what a search for each finds", () => {
 
 test("finds one of a thousand in 64 KiB, wherever it stands", () => {
   const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  const key = fc.string({ unit: fc.constantFrom(...letters), minLength: 20, maxLength: 60 });
+  const key = fc.string({ unit: fc.constantFrom(...letters.split("")), minLength: 20, maxLength: 60 });
   const [patterns = []] = fc.sample(fc.uniqueArray(key, { minLength: 1000, maxLength: 1000 }), { numRuns: 1, seed: 7 });
   const found = compileSearch(patterns.map(bytesOf));
   const text = Buffer.alloc(64 * 1024, '{"level":"info","time":"2026-11-25T12:24:28.866Z"}\n');

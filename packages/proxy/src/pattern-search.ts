@@ -14,7 +14,7 @@ const FURTHEST = 255;
  */
 export function compileSearch(patterns: readonly Uint8Array[]): (bytes: Uint8Array) => boolean {
   // All are looked for by their beginnings, which are of one length.
-  const length = Math.min(FURTHEST, ...patterns.map((pattern) => pattern.length));
+  const length = patterns.reduce((least, pattern) => Math.min(least, pattern.length), FURTHEST);
   const shifts = new Uint8Array(HASHES).fill(length - BLOCK + 1);
   const endings = new Map<number, Uint8Array[]>();
   for (const pattern of patterns) {

@@ -30,8 +30,8 @@ export function prepare(exchange: Exchange, authority: string): void {
   for (let index = 0; index < headers.length; index += 2) {
     const name = headers[index] ?? "";
     const value = headers[index + 1] ?? "";
-    if (NO_VALUE.test(value)) throw invalidArgument(`invalid ${name} header`);
     const special = plainNames.has(name) ? undefined : specialName(name);
+    if (NO_VALUE.test(value)) throw invalidArgument(`invalid ${name} header`);
     if (special === undefined) {
       fields += `${name}: ${value}\r\n`;
     } else if (special === "host") {

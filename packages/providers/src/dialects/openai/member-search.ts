@@ -180,7 +180,7 @@ export function stringAt(bytes: Buffer, start: number, end: number): string | un
   }
 }
 
-const PLAIN = /^[^"\\\x00-\x1f]*$/;
+const PLAIN = /^[ !#-[\]-\uffff]*$/;
 
 const QUOTE = 0x22;
 const COLON = 0x3a;
