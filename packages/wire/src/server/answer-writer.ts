@@ -2,11 +2,10 @@
 import type { Socket } from "node:net";
 import type { SharedBuffers } from "../io/shared-buffers.ts";
 import { AnswerHead, CLOSE_LINE, keepAliveLines } from "./answer-head.ts";
+import { Rush } from "./rush.ts";
 
 /** As much is written without waiting for more. */
 const JOINED_BYTES = 32 * 1024;
-/** More than an event or two: the provider sends faster than we read, and the rest of it is on its way. */
-const BURST_BYTES = 2 * 1024;
 
 /** What comes behind the head: nothing, so many bytes, chunks, or all until the connection ends. */
 const NONE = 0;
@@ -33,8 +32,14 @@ export class AnswerWriter {
   #held: Uint8Array[] = [];
   #heldBytes = 0;
   #isFlushDue = false;
+  readonly #rush: Rush;
 
-  constructor(socket: Socket, buffers: SharedBuffers) {
+  /** `rested`: after a write that was told to wait for no fault of the client's, the next one may come. */
+  constructor(socket: Socket, buffers: SharedBuffers, rested: () => void) {
+    this.#rush = new Rush(() => {
+      // Else its "drain" will tell.
+      if (!socket.writableNeedDrain) rested();
+    });
     this.#socket = socket;
     this.#buffers = buffers;
   }
@@ -47,6 +52,7 @@ export class AnswerWriter {
     this.#isHeadHeld = false;
     this.#framing = NONE;
     this.#left = 0;
+    this.#rush.reset();
   }
 
   continue(): void {
@@ -82,18 +88,18 @@ export class AnswerWriter {
     return this.#framing !== LENGTH || this.#left === 0;
   }
 
-  /** False: wait for the socket's "drain". The bytes are ours from now on, and nobody changes them. */
+  /** False: wait for the socket's "drain", or for `rested`. The bytes are ours from now on, and nobody changes them. */
   write(chunk: Uint8Array): boolean {
     if (this.#framing === NONE || chunk.length === 0) return !this.#socket.writableNeedDrain;
     this.#held.push(chunk);
     this.#heldBytes += chunk.length;
-    if (this.#heldBytes >= JOINED_BYTES) return this.#send(false);
     if (!this.#isFlushDue) {
       this.#isFlushDue = true;
-      if (chunk.length < BURST_BYTES) process.nextTick(flushDue, this);
-      else setImmediate(lookAgain, this);
+      process.nextTick(flushDue, this);
+      if (this.#framing === CHUNKED) this.#rush.came();
     }
-    return !this.#socket.writableNeedDrain;
+    if (this.#heldBytes >= JOINED_BYTES) this.#send(false);
+    return !this.#rush.isResting && !this.#socket.writableNeedDrain;
   }
 
   flush(): void {
@@ -116,7 +122,7 @@ export class AnswerWriter {
     this.#takeHeld();
   }
 
-  #send(isEnd: boolean): boolean {
+  #send(isEnd: boolean): void {
     const head = this.#takeHead(isEnd);
     const bytes = this.#heldBytes;
     const held = this.#takeHeld();
@@ -124,7 +130,7 @@ export class AnswerWriter {
     const before = isChunked && bytes > 0 ? `${head}${bytes.toString(16)}\r\n` : head;
     const pieces = before === "" ? held : [before, ...held];
     if (isChunked) pieces.push(bytes > 0 ? (isEnd ? "\r\n0\r\n\r\n" : "\r\n") : isEnd ? "0\r\n\r\n" : "");
-    return this.#buffers.write(this.#socket, pieces);
+    this.#buffers.write(this.#socket, pieces);
   }
 
   /** Another array: to empty one costs more. */
@@ -154,9 +160,4 @@ export class AnswerWriter {
 
 function flushDue(writer: AnswerWriter): void {
   writer.flushDue();
-}
-
-/** All that has come by now is read before the flush: a moment where little is to do, and where much is, more is joined. */
-function lookAgain(writer: AnswerWriter): void {
-  setImmediate(flushDue, writer);
 }

@@ -44,7 +44,7 @@ export class ServerConnection<Tls, Failure extends Error> implements ExchangeLin
     const shared = readsByEvents ? undefined : readIntoShared(socket, buffers, onRead);
     this.#socket = shared ?? socket;
     this.#reader = new RequestReader(this.#socket, this);
-    this.answer = new AnswerWriter(this.#socket, buffers);
+    this.answer = new AnswerWriter(this.#socket, buffers, () => this.#exchange?.drained());
     if (!shared) socket.on("data", (bytes: Buffer) => this.#reader.received(bytes, bytes.length));
     this.#socket
       .on("end", () => this.#clientEnded())
