@@ -4,6 +4,9 @@ import type { TakeContent } from "../syntax/body-decoder.ts";
 /** So much waits for a reader before the client has to. */
 const WAITING_BYTES = 64 * 1024;
 
+/** Memory for all of a body is taken once this part of it has come: whoever only announces much gets little. */
+const TELLING_PART = 1 / 16;
+
 /** Where it comes from. */
 export interface BodyLine {
   failure(code: "WIRE_BODY_TOO_LARGE", facts: { readonly limitBytes: number }): Error;
@@ -28,17 +31,22 @@ export class RequestBody implements TakeContent, AsyncIterator<Uint8Array>, Asyn
   #reading: Reading = "not yet";
   #chunks: Buffer[] = [];
   #waitingBytes = 0;
+  /** Of a body of known length that is read whole: what has come stands in it, and the rest will. */
+  #gathered: Buffer | undefined;
   #isWhole = false;
   #failure: Error | undefined;
   #limitBytes = Infinity;
   readonly #line: BodyLine;
+  readonly #contentLength: number;
   #resolveWhole: ((bytes: Uint8Array) => void) | undefined;
   #resolvePiece: ((piece: IteratorResult<Uint8Array, undefined>) => void) | undefined;
   #reject: ((error: Error) => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(line: BodyLine) {
+  /** `contentLength`: -1 where it is not known. */
+  constructor(line: BodyLine, contentLength: number) {
     this.#line = line;
+    this.#contentLength = contentLength;
   }
 
   /** Nothing more is to be read from the client, until someone has taken some. */
@@ -53,6 +61,10 @@ export class RequestBody implements TakeContent, AsyncIterator<Uint8Array>, Asyn
 
   content(bytes: Buffer, from: number, to: number): void {
     if (this.#reading === "over") return;
+    if (this.#reading === "whole" && this.#isWorthGathering(to - from)) {
+      this.#gather(bytes, from, to);
+      return;
+    }
     const chunk = Buffer.allocUnsafe(to - from);
     bytes.copy(chunk, 0, from, to);
     if (this.#resolvePiece) {
@@ -125,6 +137,25 @@ export class RequestBody implements TakeContent, AsyncIterator<Uint8Array>, Asyn
     return Promise.resolve(END);
   }
 
+  #isWorthGathering(bytes: number): boolean {
+    return this.#contentLength !== -1 && this.#waitingBytes + bytes >= this.#contentLength * TELLING_PART;
+  }
+
+  #gather(bytes: Buffer, from: number, to: number): void {
+    this.#gathered ??= this.#gatherChunks();
+    bytes.copy(this.#gathered, this.#waitingBytes, from, to);
+    this.#waitingBytes += to - from;
+    this.#count(to - from);
+  }
+
+  #gatherChunks(): Buffer {
+    const gathered = Buffer.allocUnsafeSlow(this.#contentLength);
+    let at = 0;
+    for (const chunk of this.#chunks) at += chunk.copy(gathered, at);
+    this.#chunks = [];
+    return gathered;
+  }
+
   #give(chunk: Buffer): void {
     const resolve = this.#resolvePiece;
     this.#resolvePiece = undefined;
@@ -150,6 +181,7 @@ export class RequestBody implements TakeContent, AsyncIterator<Uint8Array>, Asyn
   #drop(): void {
     this.#reading = "over";
     this.#chunks.length = this.#waitingBytes = 0;
+    this.#gathered = undefined;
   }
 
   #settle(): ((bytes: Uint8Array) => void) | undefined {
@@ -161,9 +193,10 @@ export class RequestBody implements TakeContent, AsyncIterator<Uint8Array>, Asyn
 
   #takeAll(): Uint8Array {
     const chunks = this.#chunks;
-    const [first = Buffer.alloc(0)] = chunks;
+    const [first = this.#gathered ?? Buffer.alloc(0)] = chunks;
     this.#chunks = [];
     this.#waitingBytes = 0;
+    this.#gathered = undefined;
     return chunks.length > 1 ? Buffer.concat(chunks) : first;
   }
 }

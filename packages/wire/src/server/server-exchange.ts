@@ -61,7 +61,7 @@ export class ServerExchange<Tls, Failure extends Error> {
     this.tls = line.tls;
     this.#contentLength = contentLength;
     const hasBody = isChunked || contentLength > 0;
-    this.incoming = hasBody ? new RequestBody(line) : undefined;
+    this.incoming = hasBody ? new RequestBody(line, contentLength) : undefined;
     this.#isExpecting = hasBody && head.expectsContinue;
   }
 
