@@ -19,6 +19,9 @@ interface Member {
 
 const stream = { stream: true };
 
+/** Of three requests one after the other all may come within a millisecond. */
+const toTheMicrosecond = () => performance.timeOrigin + performance.now();
+
 /** Members `a`, `b` and so on, in the groups as they are given. */
 function startGroups(...groups: readonly (readonly Member[])[]) {
   return startGroupsWith({}, ...groups);
@@ -29,7 +32,7 @@ async function startGroupsWith(policies: Partial<RoutePolicies>, ...groups: read
   const names = members.map((_, index) => "abcdef".charAt(index));
   const providers: Simulator[] = [];
   for (const { simulator, isAway } of members) {
-    const provider = await startSimulator({ anonymous: true, ...simulator });
+    const provider = await startSimulator({ anonymous: true, now: toTheMicrosecond, ...simulator });
     if (isAway) await provider.close();
     else onTestFinished(() => provider.close());
     providers.push(provider);
