@@ -1,7 +1,7 @@
 /** Pieces of an answer that come so fast that it is cheaper to take several at once, a millisecond later. */
 import { performance } from "node:perf_hooks";
 
-/** How long none is taken, and how soon the next one must come to be one of many. */
+/** How long none is taken, by a timer that is seldom early and often a little late; and how soon the next one must come to be one of many. */
 const REST_MS = 1;
 /** So many in a row, and the next are many as well. */
 const MANY = 4;
