@@ -46,6 +46,27 @@ test("the limits of config.backend hold in a thread, and /metrics tells when the
   ]);
 });
 
+test.each(["wire", "node"])(
+  "config.backend says how long a provider may be silent, before its answer and within it (%s)",
+  async (engine) => {
+    const upstream = await startUpstream();
+    const settings = `{ engine: ${engine}, backend: { headerTimeout: 100ms, bodyTimeout: 150ms } }`;
+    const keybearer = await startKeybearer({ config: config(upstream.port, settings) });
+    const unanswered = await fetch(keybearer.url);
+    expect(unanswered.status).toBe(504);
+    expect(await unanswered.json()).toMatchObject({ error: { code: "upstream_timeout" } });
+    const begun = fetch(keybearer.url);
+    await vi.waitFor(() => expect(upstream.waiting).toHaveLength(2));
+    upstream.waiting[1]?.write("begun");
+    await expect((await begun).text()).rejects.toThrow();
+    const errors = (await keybearer.accessLog(2)).map(({ error }) => error);
+    expect(errors).toEqual([
+      "The provider did not begin to answer in time.",
+      "The provider fell silent in the middle of its answer.",
+    ]);
+  },
+);
+
 test("a reload ends the connections to backends that it no longer names, once their requests have ended", async () => {
   const [old, next] = [await startUpstream(), await startUpstream()];
   const settings = "{ workerThreads: 2 }";

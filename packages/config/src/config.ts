@@ -57,6 +57,11 @@ export interface UpstreamSettings {
   readonly maxConnections: number;
   readonly queueSize: number;
   readonly queueTimeoutMs: number;
+  /** Until an answer begins, each time that a provider is asked. */
+  readonly headerTimeoutMs: number;
+  /** Of silence within an answer. */
+  readonly bodyTimeoutMs: number;
+  readonly resolveIntervalMs: number;
 }
 
 /** What clients may ask for; undefined: the data plane's own limit. Numbers are for one thread. */

@@ -30,6 +30,9 @@ const defaults: UpstreamSettings = {
   maxConnections: 1024,
   queueSize: 1024,
   queueTimeoutMs: 5_000,
+  headerTimeoutMs: 600_000,
+  bodyTimeoutMs: 300_000,
+  resolveIntervalMs: 30_000,
 };
 
 test.each<[string, Partial<UpstreamSettings>]>([
@@ -37,6 +40,8 @@ test.each<[string, Partial<UpstreamSettings>]>([
   ["{ connectTimeout: 3s, poolIdleTimeout: 1m30s }", { connectTimeoutMs: 3_000, poolIdleTimeoutMs: 90_000 }],
   ["{ poolMaxSize: 0, maxConnections: 1, queueSize: 0 }", { poolMaxSize: 0, maxConnections: 1, queueSize: 0 }],
   ["{ queueTimeout: 250ms }", { queueTimeoutMs: 250 }],
+  ["{ headerTimeout: 20m, bodyTimeout: 30s }", { headerTimeoutMs: 1_200_000, bodyTimeoutMs: 30_000 }],
+  ["{ resolveInterval: 5s }", { resolveIntervalMs: 5_000 }],
   ["{ keepalives: { time: 60s, retries: 3 } }", { keepAlive: { idleMs: 60_000, intervalMs: 180_000, probes: 3 } }],
   ["{ keepalives: { enabled: false, time: 60s } }", { keepAlive: "off" }],
 ])("config.backend %s is what it says, and the rest by default", (text, given) => {
@@ -45,6 +50,7 @@ test.each<[string, Partial<UpstreamSettings>]>([
 
 test.each([
   ["{ connectTimeout: 0s }", "CONFIG_VALUE"],
+  ["{ bodyTimeout: 0s }", "CONFIG_VALUE"],
   ["{ maxConnections: 0 }", "expected a whole number from 1 to 65535"],
   ["{ queueSize: -1 }", "expected a whole number from 0"],
   ["{ keepalives: { retries: 0 } }", "expected a whole number from 1"],

@@ -1,9 +1,9 @@
 import { createParser } from "eventsource-parser";
-import type { DispatcherFactory, RequestRecord } from "@keybearer/proxy";
+import { connectionPools, type DispatcherFactory, type RequestRecord } from "@keybearer/proxy";
 import { expect, test } from "vitest";
 import { ai, route } from "./definitions.ts";
+import { engineUnderTest } from "./engine-under-test.ts";
 import { faultRows, faults, type FaultRow, type FaultSetting } from "./fault-table.ts";
-import { impatient } from "./impatient.ts";
 import type { RawResponse } from "./raw-client.ts";
 import { refusingOnce } from "./refusing-once.ts";
 import { startProxy, type TestBed } from "./start-proxy.ts";
@@ -41,7 +41,7 @@ async function meet({ fault: name, answer, retry: isRetried }: FaultRow): Promis
 function dispatcherFor(setting: FaultSetting): { dispatcher?: DispatcherFactory } {
   if (setting.refuses === "once") return { dispatcher: refusingOnce };
   if (!setting.silence) return {};
-  return { dispatcher: impatient(SHORT_MS) };
+  return { dispatcher: connectionPools({ engine: engineUnderTest, limits: { bodyTimeoutMs: SHORT_MS } }) };
 }
 
 function clientSees({ status, complete, headers, body }: RawResponse, answer: FaultRow["answer"]): string {

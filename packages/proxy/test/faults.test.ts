@@ -1,9 +1,9 @@
 import { createParser } from "eventsource-parser";
-import type { RoutePolicies } from "@keybearer/proxy";
+import { connectionPools, type RoutePolicies } from "@keybearer/proxy";
 import type { Fault } from "@keybearer/simulator";
 import { describe, expect, test } from "vitest";
 import { ai, host, route } from "./definitions.ts";
-import { impatient } from "./impatient.ts";
+import { engineUnderTest } from "./engine-under-test.ts";
 import type { RawResponse, SendOptions } from "./raw-client.ts";
 import { chatBody, chatPath, startProxy, type TestBed } from "./start-proxy.ts";
 
@@ -14,7 +14,7 @@ const SOON_MS = 100;
 function startWith(policies: Partial<RoutePolicies> = {}): Promise<TestBed> {
   return startProxy({
     routes: (upstream) => [route({ policies, backends: [ai({ hostOverride: upstream.host })] })],
-    dispatcher: impatient(SOON_MS),
+    dispatcher: connectionPools({ engine: engineUnderTest, limits: { bodyTimeoutMs: SOON_MS } }),
   });
 }
 

@@ -62,7 +62,7 @@ describe("an answer", () => {
   const large = "x".repeat(3000);
   const chunk = (text: string): string => `${text.length.toString(16)}\r\n${text}\r\n`;
 
-  test("that comes in a rush is asked to wait now and then, is told when to go on, and loses nothing", async () => {
+  test("that comes in a burst is asked to wait now and then, is told when to go on, and loses nothing", async () => {
     const waits: number[] = [];
     const pieces = Array.from({ length: 200 }, (_, index) => `event ${index}\n`);
     const answers: string[] = [];

@@ -15,6 +15,9 @@ export const upstreamSettings = fields({
   maxConnections: may(connections, "Connections of one thread to one backend; 1024 by default."),
   queueSize: may(wholeNumber(0, 1_000_000), "Requests that may wait for one of them; 1024 by default."),
   queueTimeout: may(timeout, "How long a request may wait for a connection; 5s by default."),
+  headerTimeout: may(timeout, "Until an answer begins; 10m by default."),
+  bodyTimeout: may(timeout, "How long an answer that has begun may be silent; 5m by default."),
+  resolveInterval: may(timeout, "How often it is looked where a name leads; 30s by default."),
 });
 
 export function buildUpstreamSettings(given: v.InferOutput<typeof upstreamSettings> | undefined): UpstreamSettings {
@@ -26,5 +29,8 @@ export function buildUpstreamSettings(given: v.InferOutput<typeof upstreamSettin
     maxConnections: given?.maxConnections ?? 1024,
     queueSize: given?.queueSize ?? 1024,
     queueTimeoutMs: given?.queueTimeout ?? 5_000,
+    headerTimeoutMs: given?.headerTimeout ?? 600_000,
+    bodyTimeoutMs: given?.bodyTimeout ?? 300_000,
+    resolveIntervalMs: given?.resolveInterval ?? 30_000,
   };
 }

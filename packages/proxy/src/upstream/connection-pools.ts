@@ -11,10 +11,6 @@ import { undiciAttach } from "./undici-connection.ts";
 import { createUndiciDial } from "./undici-dial.ts";
 import { createWireDial, wireAttach } from "./wire-connection.ts";
 
-/** A model may think for minutes before it says its first word; the official clients wait ten. */
-const HEAD_TIMEOUT_MS = 600_000;
-const BETWEEN_BYTES_TIMEOUT_MS = 300_000;
-
 export interface ConnectionPoolsOptions {
   /** Whose client is upon the connections: that of @keybearer/wire (`wire`, the default), or undici's (`node`). */
   readonly engine?: Engine;
@@ -33,8 +29,8 @@ export function connectionPools(options: ConnectionPoolsOptions = {}): Dispatche
   const createDial = options.dial ?? (engine === "wire" ? createWireDial : createUndiciDial);
   const limits = { ...upstreamLimits, ...options.limits };
   const timeouts = {
-    headersTimeoutMs: HEAD_TIMEOUT_MS,
-    bodyTimeoutMs: BETWEEN_BYTES_TIMEOUT_MS,
+    headersTimeoutMs: limits.headerTimeoutMs,
+    bodyTimeoutMs: limits.bodyTimeoutMs,
     idleTimeoutMs: limits.idleTimeoutMs,
   };
   return (origin, tls) => {

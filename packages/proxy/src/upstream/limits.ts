@@ -14,6 +14,10 @@ export interface UpstreamLimits {
   readonly queueSize: number;
   readonly queueTimeoutMs: number;
   readonly keepAlive: TcpKeepAlive | "off";
+  /** Until the head of an answer. */
+  readonly headerTimeoutMs: number;
+  /** Of silence within an answer, while it is the upstream that is waited for. */
+  readonly bodyTimeoutMs: number;
   /** How often it is looked whether a name still leads where its connections go. */
   readonly resolveIntervalMs: number;
 }
@@ -25,6 +29,9 @@ export const upstreamLimits: UpstreamLimits = {
   idleTimeoutMs: 90_000,
   queueSize: 1024,
   queueTimeoutMs: 5_000,
+  // A model may think for minutes before it says its first word; the official clients wait ten.
+  headerTimeoutMs: 600_000,
+  bodyTimeoutMs: 300_000,
   keepAlive: { idleMs: 180_000, intervalMs: 180_000, probes: 9 },
   resolveIntervalMs: 30_000,
 };

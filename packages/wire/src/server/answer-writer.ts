@@ -1,8 +1,8 @@
-/** The answer on its way out: what comes in one turn of the event loop, or of a burst in two, goes as one write and one chunk. */
+/** The answer on its way out: what comes in one turn of the event loop goes as one write and one chunk. */
 import type { Socket } from "node:net";
 import type { SharedBuffers } from "../io/shared-buffers.ts";
 import { AnswerHead, CLOSE_LINE, keepAliveLines } from "./answer-head.ts";
-import { Rush } from "./rush.ts";
+import { Burst } from "./burst.ts";
 
 /** As much is written without waiting for more. */
 const JOINED_BYTES = 32 * 1024;
@@ -32,11 +32,11 @@ export class AnswerWriter {
   #held: Uint8Array[] = [];
   #heldBytes = 0;
   #isFlushDue = false;
-  readonly #rush: Rush;
+  readonly #burst: Burst;
 
   /** `rested`: after a write that was told to wait for no fault of the client's, the next one may come. */
   constructor(socket: Socket, buffers: SharedBuffers, rested: () => void) {
-    this.#rush = new Rush(() => {
+    this.#burst = new Burst(() => {
       // Else its "drain" will tell.
       if (!socket.writableNeedDrain) rested();
     });
@@ -52,7 +52,7 @@ export class AnswerWriter {
     this.#isHeadHeld = false;
     this.#framing = NONE;
     this.#left = 0;
-    this.#rush.reset();
+    this.#burst.reset();
   }
 
   continue(): void {
@@ -96,10 +96,10 @@ export class AnswerWriter {
     if (!this.#isFlushDue) {
       this.#isFlushDue = true;
       process.nextTick(flushDue, this);
-      if (this.#framing === CHUNKED) this.#rush.came();
+      if (this.#framing === CHUNKED) this.#burst.came();
     }
     if (this.#heldBytes >= JOINED_BYTES) this.#send(false);
-    return !this.#rush.isResting && !this.#socket.writableNeedDrain;
+    return !this.#burst.isResting && !this.#socket.writableNeedDrain;
   }
 
   flush(): void {

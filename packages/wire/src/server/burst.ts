@@ -1,13 +1,18 @@
-/** Pieces of an answer that come so fast that it is cheaper to take several at once, a millisecond later. */
+/**
+ * Pieces of an answer that come so fast that it is cheaper to take several at once, a millisecond later.
+ *
+ * One that comes a millisecond or more after the one before it is alone. It never waits for more than what a timer is late:
+ * a rest begins with a piece, and is over by the time that another could come alone.
+ */
 import { performance } from "node:perf_hooks";
 
-/** How long none is taken, by a timer that is seldom early and often a little late; and how soon the next one must come to be one of many. */
+/** How long none is taken, and how soon the next one must come to be one of many. Node has no timer that is shorter. */
 const REST_MS = 1;
 /** So many in a row, and the next are many as well. */
 const MANY = 4;
 
 /** One for each connection, used for one answer after the other. */
-export class Rush {
+export class Burst {
   /** Nothing is to be taken from the source now, until `rested`. */
   isResting = false;
   readonly #rested: () => void;
@@ -36,7 +41,7 @@ export class Rush {
     this.#inARow = 0;
   }
 
-  /** What came meanwhile comes at once: else it was no rush any more. */
+  /** What came meanwhile comes at once: else it was no burst any more. */
   wake(): void {
     if (!this.isResting) return;
     this.isResting = false;
@@ -45,15 +50,15 @@ export class Rush {
   }
 }
 
-let resting: Rush[] = [];
+let resting: Burst[] = [];
 
 /** One timer for all of the thread: whoever comes later rests less. */
-function restLater(rush: Rush): void {
-  if (resting.push(rush) === 1) setTimeout(wakeAll, REST_MS);
+function restLater(burst: Burst): void {
+  if (resting.push(burst) === 1) setTimeout(wakeAll, REST_MS);
 }
 
 function wakeAll(): void {
   const rested = resting;
   resting = [];
-  for (const rush of rested) rush.wake();
+  for (const burst of rested) burst.wake();
 }
