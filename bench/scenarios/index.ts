@@ -3,6 +3,7 @@ import { chatRequest } from "../upstream/payloads.ts";
 import { costScenario } from "./cost.ts";
 import { latency } from "./latency.ts";
 import type { Scenario } from "./scenario.ts";
+import { recovery } from "./recovery.ts";
 import { shed } from "./shed.ts";
 import { start } from "./start.ts";
 import { streams } from "./streams.ts";
@@ -72,4 +73,5 @@ export const scenarios: readonly Scenario[] = [
   latency,
   shed,
   start,
+  recovery,
 ];

@@ -44,6 +44,29 @@ export const narrowKeybearer: Subject = {
   },
 };
 
+/** What makes the thread that sends it on throw where nobody catches. */
+export const deadlyHeader = { "x-bench-death": "now" } as const;
+
+/** The same, with threads that die of `deadlyHeader`. */
+export const mortalKeybearer: Subject = {
+  ...keybearer,
+  prepare(place) {
+    const { command, ...rest } = keybearer.prepare(place);
+    const file = join(place.folder, "mortal.mjs");
+    writeFileSync(file, mortality);
+    const [node = "", ...words] = command;
+    return { ...rest, command: [node, `--import=${file}`, ...words] };
+  },
+};
+
+const mortality = `import { Socket } from "node:net";
+const { write } = Socket.prototype;
+Socket.prototype.write = function (data, ...rest) {
+  if (Buffer.from(data).includes("x-bench-death")) process.nextTick(() => { throw new Error("death on purpose"); });
+  return write.call(this, data, ...rest);
+};
+`;
+
 /** The same, writing V8's profiles into the folder at its end. It is slower for that. */
 export function profiledKeybearer(folder: string): Subject {
   return {
