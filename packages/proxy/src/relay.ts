@@ -65,6 +65,8 @@ class Relay implements AnswerSink {
   #over = false;
   #failure: { readonly error: unknown } | undefined;
   #waiting: PromiseWithResolvers<void> | undefined;
+  /** The last piece, in which usage is looked for once the client has it. */
+  #unread: Uint8Array | undefined;
 
   constructor(exchange: Exchange, transaction: Transaction, parts: RelayParts) {
     this.#exchange = exchange;
@@ -100,7 +102,7 @@ class Relay implements AnswerSink {
   data(chunk: Uint8Array): boolean {
     const { scanner, responses, filter } = this.#parts;
     this.#transaction.firstByte();
-    scanner?.push(chunk);
+    if (scanner) this.#readLater(scanner, chunk);
     responses?.push(chunk);
     const passed = filter ? filter.push(chunk) : chunk;
     if (passed === undefined) return true;
@@ -111,16 +113,22 @@ class Relay implements AnswerSink {
   end(): void {
     this.sendHead();
     if (this.#over) return;
-    this.#finish();
-    const held = this.#parts.filter?.end();
-    if (held) this.#exchange.write(held);
-    this.#exchange.end();
+    this.#over = true;
+    try {
+      const held = this.#parts.filter?.end();
+      if (held) this.#exchange.write(held);
+      this.#exchange.end();
+    } catch (error) {
+      this.#fail(error);
+    }
+    this.#readUsage();
     this.#waiting?.resolve();
   }
 
   error(error: ProxyError): void {
     if (this.#over) return;
-    this.#finish();
+    this.#over = true;
+    this.#readUsage();
     const own = !this.#headSent || error.code === "client_closed" || error.code === "upstream_timeout";
     this.#fail(own ? error : new ProxyError("upstream_broken", "The provider's answer broke off.", { cause: error }));
   }
@@ -130,9 +138,15 @@ class Relay implements AnswerSink {
     this.#waiting?.reject(error);
   }
 
-  #finish(): void {
+  /** Whoever waits for the end of an answer need not wait for that. */
+  #readLater(scanner: UsageScanner, chunk: Uint8Array): void {
+    if (this.#unread) scanner.push(this.#unread);
+    this.#unread = chunk;
+  }
+
+  #readUsage(): void {
     const { scanner } = this.#parts;
-    this.#over = true;
+    if (this.#unread) scanner?.push(this.#unread);
     this.#transaction.usage = scanner?.usage;
     this.#transaction.responseModel = scanner?.model;
   }
