@@ -102,7 +102,7 @@ class Relay implements AnswerSink {
   data(chunk: Uint8Array): boolean {
     const { scanner, responses, filter } = this.#parts;
     this.#transaction.firstByte();
-    if (scanner) this.#readLater(scanner, chunk);
+    if (scanner) this.#read(scanner, chunk);
     responses?.push(chunk);
     const passed = filter ? filter.push(chunk) : chunk;
     if (passed === undefined) return true;
@@ -138,10 +138,11 @@ class Relay implements AnswerSink {
     this.#waiting?.reject(error);
   }
 
-  /** Whoever waits for the end of an answer need not wait for that. */
-  #readLater(scanner: UsageScanner, chunk: Uint8Array): void {
+  /** Whoever waits for the end of an answer need not wait for that. An event goes out later anyway, and is not kept. */
+  #read(scanner: UsageScanner, chunk: Uint8Array): void {
     if (this.#unread) scanner.push(this.#unread);
-    this.#unread = chunk;
+    if (this.#transaction.streaming) scanner.push(chunk);
+    else this.#unread = chunk;
   }
 
   #readUsage(): void {
