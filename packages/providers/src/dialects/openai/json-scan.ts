@@ -43,11 +43,21 @@ export function scanObject(json: Buffer, wanted: WantedNames): JsonObject {
   }
   const inside = open + 1;
   const members: JsonMember[] = [];
-  let at = skipSpace(json, inside);
-  if (json[at] === BRACE_CLOSE) {
-    expectEnd(json, at + 1);
-    return { inside, isEmpty: true, members };
-  }
+  const end = scanMembers(json, open, wanted, (name, start, end) => void members.push({ name, start, end }));
+  expectEnd(json, end);
+  return { inside, isEmpty: json[skipSpace(json, inside)] === BRACE_CLOSE, members };
+}
+
+/** Gets a member whose name is wanted: its value is json[start..end). */
+export type TakeMember = (name: string, start: number, end: number) => void;
+
+/**
+ * Reads the object that begins at `open`, which has to be a brace, whatever comes behind it. Returns the place after it.
+ * Throws BodyError: INVALID_JSON, JSON_TOO_DEEP.
+ */
+export function scanMembers(json: Buffer, open: number, wanted: WantedNames, take: TakeMember): number {
+  let at = skipSpace(json, open + 1);
+  if (json[at] === BRACE_CLOSE) return at + 1;
   for (;;) {
     const nameStart = at;
     const nameEnd = skipName(json, at);
@@ -55,14 +65,12 @@ export function scanObject(json: Buffer, wanted: WantedNames): JsonObject {
     const end = skipValue(json, start, 1);
     const name =
       plainName(wanted[nameEnd - nameStart - 2], json, nameStart + 1) ?? escapedName(wanted, json, nameStart, nameEnd);
-    if (name !== undefined) members.push({ name, start, end });
+    if (name !== undefined) take(name, start, end);
     at = skipSpace(json, end);
-    if (json[at] === BRACE_CLOSE) break;
+    if (json[at] === BRACE_CLOSE) return at + 1;
     if (json[at] !== COMMA) fail(at);
     at = skipSpace(json, at + 1);
   }
-  expectEnd(json, at + 1);
-  return { inside, isEmpty: false, members };
 }
 
 /**

@@ -1,8 +1,8 @@
 /** Finds the values of one member in bytes that pass, JSON or events alike, split anywhere. */
 import { GrowingBuffer } from "./growing-buffer.ts";
 
-/** Longer values are passed by unread. */
-const valueLimitBytes = 8192;
+/** Longer values do not count. */
+const VALUE_LIMIT_BYTES = 8192;
 
 export interface Member {
   /** With its quotes. */
@@ -17,17 +17,24 @@ export function member(name: string, opener: "{" | '"'): Member {
   return { key: Buffer.from(`"${name}"`), needle: Buffer.from(`${name}"`), opener: opener.charCodeAt(0) };
 }
 
-/** Gets bytes[start..end), from the opener to what closes the value: they may still be no JSON. */
-export type IsEnough = (bytes: Buffer, start: number, end: number) => boolean;
+export interface ValueReader {
+  /**
+   * Reads the value that begins at `start`, with its opener. Returns the place after it; -1: it does not end in these bytes,
+   * which are valid during the call, or is no JSON.
+   */
+  read(bytes: Buffer, start: number): number;
+  /** What was read last counts. True: that is enough. */
+  keep(): boolean;
+}
 
 /**
- * Gives the bytes of each value of the member, valid during the call, until `isEnough` says so. Within valid JSON it cannot be fooled: a quote inside a
+ * Lets each value of the member be read, until it is enough. Within valid JSON it cannot be fooled: a quote inside a
  * string is preceded by a backslash, and a string that only equals the name is followed by no colon. One native search
  * for each chunk, and nothing allocated or copied but a value that was found.
  */
 export class MemberSearch {
   readonly #member: Member;
-  readonly #isEnough: IsEnough;
+  readonly #reader: ValueReader;
   #state: "key" | "colon" | "value" | "inside" | "over" = "key";
   /** How much of the key stood at the end of the last chunk. */
   #matched = 0;
@@ -39,18 +46,19 @@ export class MemberSearch {
   readonly #captured = new GrowingBuffer();
   #isTooLong = false;
 
-  constructor(searched: Member, isEnough: IsEnough) {
+  constructor(searched: Member, reader: ValueReader) {
     this.#member = searched;
-    this.#isEnough = isEnough;
+    this.#reader = reader;
   }
 
   push(chunk: Buffer): void {
     let at = 0;
     while (at < chunk.length) {
       if (this.#state === "key") at = this.#findKey(chunk, at);
+      else if (this.#state === "value") at = this.#readValue(chunk, at);
       else if (this.#state === "inside") at = this.#capture(chunk, at);
       else if (this.#state === "over") return;
-      else at = this.#expectValue(chunk, at);
+      else at = this.#expectColon(chunk, at);
     }
     if (chunk.length > 0) this.#lastByte = chunk[chunk.length - 1] ?? 0;
   }
@@ -102,37 +110,36 @@ export class MemberSearch {
     return at === 0 ? this.#lastByte : (chunk[at - 1] ?? 0);
   }
 
-  #expectValue(chunk: Buffer, from: number): number {
-    for (let at = from; at < chunk.length; at++) {
-      const byte = chunk[at];
-      if (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) continue;
-      if (this.#state === "colon" && byte === COLON) {
-        this.#state = "value";
-        continue;
-      }
-      if (this.#state === "value" && byte === this.#member.opener) {
-        this.#state = "inside";
-        this.#depth = 0;
-        this.#inString = false;
-        this.#escaped = false;
-      } else this.#state = "key";
-      return at;
-    }
-    return chunk.length;
+  #expectColon(chunk: Buffer, from: number): number {
+    const at = skipSpace(chunk, from);
+    if (at === chunk.length) return at;
+    this.#state = chunk[at] === COLON ? "value" : "key";
+    return chunk[at] === COLON ? at + 1 : at;
   }
 
-  /** From the opener on, to the byte that closes the value. */
+  #readValue(chunk: Buffer, from: number): number {
+    const at = skipSpace(chunk, from);
+    if (at === chunk.length) return at;
+    this.#state = "key";
+    if (chunk[at] !== this.#member.opener) return at;
+    const end = this.#reader.read(chunk, at);
+    if (end !== -1) {
+      if (end - at <= VALUE_LIMIT_BYTES && this.#reader.keep()) this.#state = "over";
+      return end;
+    }
+    this.#state = "inside";
+    this.#depth = 0;
+    this.#inString = this.#escaped = false;
+    return at;
+  }
+
+  /** From the opener on, to the byte that closes the value: it may still be no JSON. */
   #capture(chunk: Buffer, from: number): number {
     const end = this.#endOfValue(chunk, from);
     const to = end === -1 ? chunk.length : end;
-    this.#isTooLong ||= this.#captured.length + to - from > valueLimitBytes;
-    if (end !== -1 && this.#captured.length === 0) this.#report(chunk, from, to);
-    else {
-      if (!this.#isTooLong) this.#captured.append(chunk.subarray(from, to));
-      if (end === -1) return to;
-      const value = this.#captured.take();
-      this.#report(value, 0, value.length);
-    }
+    this.#isTooLong ||= this.#captured.length + to - from > VALUE_LIMIT_BYTES;
+    if (!this.#isTooLong) this.#captured.append(chunk.subarray(from, to));
+    if (end !== -1) this.#report(this.#captured.take());
     return to;
   }
 
@@ -161,15 +168,47 @@ export class MemberSearch {
     return -1;
   }
 
-  #report(bytes: Buffer, start: number, end: number): void {
-    const isWhole = !this.#isTooLong;
+  #report(value: Buffer): void {
+    const isRead = !this.#isTooLong && this.#reader.read(value, 0) !== -1;
     this.#isTooLong = false;
-    this.#state = isWhole && this.#isEnough(bytes, start, end) ? "over" : "key";
+    this.#state = isRead && this.#reader.keep() ? "over" : "key";
   }
 }
 
+/** A string; `isEnough` gets it, or undefined for what only looks like one. */
+export function stringReader(isEnough: (text: string | undefined) => boolean): ValueReader {
+  let text: string | undefined;
+  return {
+    read(bytes, start) {
+      const end = endOfString(bytes, start + 1);
+      if (end !== -1) text = stringAt(bytes, start, end);
+      return end;
+    },
+    keep: () => isEnough(text),
+  };
+}
+
+/** From behind the opening quote to behind the closing one; -1: it is not there. */
+function endOfString(bytes: Buffer, start: number): number {
+  for (let at = start; at < bytes.length; at++) {
+    if (bytes[at] === QUOTE) return at + 1;
+    if (bytes[at] === BACKSLASH) at++;
+  }
+  return -1;
+}
+
+function skipSpace(bytes: Buffer, start: number): number {
+  let at = start;
+  while (at < bytes.length && isSpace(bytes[at])) at++;
+  return at;
+}
+
+function isSpace(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
 /** A string with its quotes. Undefined: it is none. */
-export function stringAt(bytes: Buffer, start: number, end: number): string | undefined {
+function stringAt(bytes: Buffer, start: number, end: number): string | undefined {
   const inside = bytes.toString("utf8", start + 1, end - 1);
   // Escapes alone, and what no string may hold, need the parser.
   if (PLAIN.test(inside)) return inside;

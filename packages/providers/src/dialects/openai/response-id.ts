@@ -1,6 +1,6 @@
 /** Reads the id of a response out of an answer that passes: a later request may go on from it. */
 import type { AnswerScanner } from "../../contract.ts";
-import { member, MemberSearch, stringAt } from "./member-search.ts";
+import { member, MemberSearch, stringReader } from "./member-search.ts";
 
 const idMember = member("id", '"');
 const objectMember = member("object", '"');
@@ -12,8 +12,14 @@ const objectMember = member("object", '"');
 export function responseIdScanner(found: (id: string) => void): AnswerScanner {
   let id: string | undefined;
   let kind: string | undefined;
-  const ids = new MemberSearch(idMember, (...value) => (id = stringAt(...value)) !== undefined);
-  const kinds = new MemberSearch(objectMember, (...value) => (kind = stringAt(...value)) !== undefined);
+  const ids = new MemberSearch(
+    idMember,
+    stringReader((text) => (id = text) !== undefined),
+  );
+  const kinds = new MemberSearch(
+    objectMember,
+    stringReader((text) => (kind = text) !== undefined),
+  );
   let isOver = false;
   return {
     push(chunk) {

@@ -1,8 +1,8 @@
 /** Reads tokens and model out of an answer that passes. */
 import type { Usage, UsageScanner } from "../../contract.ts";
 import { BodyError } from "../../errors.ts";
-import { scanObject, wantedNames, type JsonMember, type WantedNames } from "./json-scan.ts";
-import { member, MemberSearch, stringAt } from "./member-search.ts";
+import { scanMembers, wantedNames, type WantedNames } from "./json-scan.ts";
+import { member, MemberSearch, stringReader, type ValueReader } from "./member-search.ts";
 
 const usageMember = member("usage", "{");
 const modelMember = member("model", '"');
@@ -17,16 +17,20 @@ class OpenAIUsageScanner implements UsageScanner {
   usage: Usage | undefined;
   model: string | undefined;
 
-  readonly #usages = new MemberSearch(usageMember, (bytes, start, end) => {
-    this.usage = usageOf(bytes.subarray(start, end)) ?? this.usage;
-    return false;
-  });
+  readonly #usages = new MemberSearch(
+    usageMember,
+    usageReader((usage) => {
+      this.usage = usage;
+    }),
+  );
 
-  readonly #models = new MemberSearch(modelMember, (bytes, start, end) => {
-    const model = stringAt(bytes, start, end);
-    if (model !== "") this.model = model; // Azure begins with an empty one
-    return this.model !== undefined;
-  });
+  readonly #models = new MemberSearch(
+    modelMember,
+    stringReader((model) => {
+      if (model !== "") this.model = model; // Azure begins with an empty one
+      return this.model !== undefined;
+    }),
+  );
 
   push(chunk: Uint8Array): void {
     const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
@@ -35,90 +39,120 @@ class OpenAIUsageScanner implements UsageScanner {
   }
 }
 
-/** As chat and completions call them, and as everything newer does. */
-const chatNames = {
-  input: "prompt_tokens",
-  inputDetails: "prompt_tokens_details",
-  output: "completion_tokens",
-  outputDetails: "completion_tokens_details",
-};
-const newerNames: typeof chatNames = {
-  input: "input_tokens",
-  inputDetails: "input_tokens_details",
-  output: "output_tokens",
-  outputDetails: "output_tokens_details",
-};
-const names = wantedNames("total_tokens", ...Object.values(chatNames), ...Object.values(newerNames));
-const cached = wantedNames("cached_tokens");
-const reasoning = wantedNames("reasoning_tokens");
-
-/** Undefined for whatever else is called usage: a schema of a tool, the seconds of a recording, no JSON at all. */
-function usageOf(json: Buffer): Usage | undefined {
-  const members = membersOf(json, names);
-  return members && (read(json, members, chatNames) ?? read(json, members, newerNames));
-}
-
-function read(
-  json: Buffer,
-  members: Members,
-  { input, inputDetails, output, outputDetails }: typeof chatNames,
-): Usage | undefined {
-  const inputTokens = count(json, last(members, input));
-  const outputTokens = count(json, last(members, output));
-  if (inputTokens === undefined && outputTokens === undefined) return undefined;
-  const cachedInputTokens = detail(json, last(members, inputDetails), cached);
-  const reasoningTokens = detail(json, last(members, outputDetails), reasoning);
+/** Not called for whatever else is called usage: a schema of a tool, the seconds of a recording. */
+function usageReader(found: (usage: Usage) => void): ValueReader {
+  let usage: Usage | undefined;
+  const take = (read: Usage | undefined): void => {
+    usage = read;
+  };
   return {
-    inputTokens: inputTokens ?? 0,
-    outputTokens: outputTokens ?? 0,
-    totalTokens: count(json, last(members, "total_tokens")) ?? (inputTokens ?? 0) + (outputTokens ?? 0),
-    ...(cachedInputTokens !== undefined && { cachedInputTokens }),
-    ...(reasoningTokens !== undefined && { reasoningTokens }),
+    read(bytes, start) {
+      try {
+        return readUsage(bytes, start, take);
+      } catch (error) {
+        if (BodyError.is(error)) return -1;
+        throw error;
+      }
+    },
+    keep() {
+      if (usage) found(usage);
+      return false;
+    },
   };
 }
 
-type Members = readonly JsonMember[];
-
-function membersOf(json: Buffer, wanted: WantedNames): Members | undefined {
-  try {
-    return scanObject(json, wanted).members;
-  } catch (error) {
-    if (BodyError.is(error)) return undefined;
-    throw error;
-  }
+/** -1: not said. */
+class Counts {
+  input = -1;
+  output = -1;
+  cached = -1;
+  reasoning = -1;
 }
+
+/** Of chat and completions, and of everything newer. */
+const chatNames = ["prompt_tokens", "prompt_tokens_details", "completion_tokens", "completion_tokens_details"];
+const newerNames = ["input_tokens", "input_tokens_details", "output_tokens", "output_tokens_details"];
+const names = wantedNames("total_tokens", ...chatNames, ...newerNames);
+const cachedTokens = wantedNames("cached_tokens");
+const reasoningTokens = wantedNames("reasoning_tokens");
 
 /** The last of two members counts, as in JSON.parse. */
-function last(members: Members, name: string): JsonMember | undefined {
-  for (let index = members.length - 1; index >= 0; index--) if (members[index]?.name === name) return members[index];
-  return undefined;
+function readUsage(json: Buffer, open: number, take: (usage: Usage | undefined) => void): number {
+  const chat = new Counts();
+  const newer = new Counts();
+  let total = -1;
+  const behind = scanMembers(json, open, names, (name, start, end) => {
+    const counts = chatNames.includes(name) ? chat : newer;
+    switch (name) {
+      case "prompt_tokens":
+      case "input_tokens":
+        counts.input = count(json, start, end);
+        break;
+      case "completion_tokens":
+      case "output_tokens":
+        counts.output = count(json, start, end);
+        break;
+      case "prompt_tokens_details":
+      case "input_tokens_details":
+        counts.cached = detail(json, start, cachedTokens);
+        break;
+      case "completion_tokens_details":
+      case "output_tokens_details":
+        counts.reasoning = detail(json, start, reasoningTokens);
+        break;
+      default:
+        total = count(json, start, end);
+    }
+  });
+  const counts = chat.input >= 0 || chat.output >= 0 ? chat : newer;
+  take(counts.input >= 0 || counts.output >= 0 ? usageOf(counts, total) : undefined);
+  return behind;
 }
 
-function detail(json: Buffer, details: JsonMember | undefined, wanted: WantedNames): number | undefined {
-  if (details === undefined || json[details.start] !== BRACE_OPEN) return undefined;
-  const inside = json.subarray(details.start, details.end);
-  return count(inside, membersOf(inside, wanted)?.at(-1));
+function usageOf({ input, output, cached, reasoning }: Counts, total: number): Usage {
+  const inputTokens = Math.max(input, 0);
+  const outputTokens = Math.max(output, 0);
+  const usage: Mutable<Usage> = {
+    inputTokens,
+    outputTokens,
+    totalTokens: total < 0 ? inputTokens + outputTokens : total,
+  };
+  if (cached >= 0) usage.cachedInputTokens = cached;
+  if (reasoning >= 0) usage.reasoningTokens = reasoning;
+  return usage;
 }
 
-/** Not negative. The text was checked, so that its first byte tells what it is. */
-function count(json: Buffer, member: JsonMember | undefined): number | undefined {
-  if (member === undefined || !isDigit(json[member.start] ?? 0)) return undefined;
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+/** -1: there is none. */
+function detail(json: Buffer, open: number, wanted: WantedNames): number {
+  let last = -1;
+  if (json[open] === BRACE_OPEN)
+    scanMembers(json, open, wanted, (_name, start, end) => {
+      last = count(json, start, end);
+    });
+  return last;
+}
+
+/** -1: it is no number that counts anything. The text was checked, so that its first byte tells what it is. */
+function count(json: Buffer, start: number, end: number): number {
+  if (!isDigit(json[start])) return -1;
   let number = 0;
-  for (let at = member.start; at < member.end; at++) {
-    const byte = json[at] ?? 0;
+  for (let at = start; at < end; at++) {
+    const byte = json[at];
     // Of a fraction, an exponent or more digits than are exact.
-    if (!isDigit(byte) || number > EXACT) return finite(Number(json.toString("latin1", member.start, member.end)));
+    if (!isDigit(byte) || number > EXACT) return finite(Number(json.toString("latin1", start, end)));
     number = number * 10 + byte - ZERO;
   }
   return number;
 }
 
-function finite(number: number): number | undefined {
-  return Number.isFinite(number) ? number : undefined;
+function finite(number: number): number {
+  return Number.isFinite(number) ? number : -1;
 }
 
-function isDigit(byte: number): boolean {
-  return byte >= ZERO && byte <= ZERO + 9;
+function isDigit(byte: number | undefined): byte is number {
+  return byte !== undefined && byte >= ZERO && byte <= ZERO + 9;
 }
 
 const EXACT = 1e14;
