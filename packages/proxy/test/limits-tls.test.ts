@@ -8,8 +8,8 @@ import {
   type FrontendDefinition,
   type Observer,
 } from "@keybearer/proxy";
+import { createAuthority, hasOpenssl } from "@keybearer/simulator/authority";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { createAuthority, hasOpenssl } from "./certificates.ts";
 import { answering, host, match, route } from "./definitions.ts";
 import { engineUnderTest } from "./engine-under-test.ts";
 import { requestBytes } from "./raw-client.ts";

@@ -14,8 +14,8 @@ import {
   type RequestRecord,
   type TlsMaterial,
 } from "@keybearer/proxy";
+import { createAuthority, hasOpenssl, type Authority, type Pair } from "@keybearer/simulator/authority";
 import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
-import { createAuthority, hasOpenssl, type Authority, type Pair } from "./certificates.ts";
 import { answering, host, route } from "./definitions.ts";
 import { engineUnderTest } from "./engine-under-test.ts";
 import { requestBytes } from "./raw-client.ts";

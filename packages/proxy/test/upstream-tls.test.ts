@@ -2,9 +2,9 @@
 import { once } from "node:events";
 import { createServer, type TLSSocket, type TlsOptions } from "node:tls";
 import { connectionPools, originOf, type UpstreamTls } from "@keybearer/proxy";
+import { createAuthority, hasOpenssl } from "@keybearer/simulator/authority";
 import { request, type Dispatcher } from "undici";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { createAuthority, hasOpenssl } from "./certificates.ts";
 import { host } from "./definitions.ts";
 import { turns } from "./held-upstream.ts";
 

@@ -2,10 +2,10 @@ import { writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { inspect } from "node:util";
 import { openSecret, SecretError, type Notice, type OpenSecretOptions } from "@keybearer/secrets";
+import { createAuthority, hasOpenssl, type Authority, type Pair } from "@keybearer/simulator/authority";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { createKubernetesSource, kubernetesSource } from "../src/index.ts";
 import type { ApiServer } from "./api-server.ts";
-import { hasOpenssl, makeCertificates, type Certificates } from "./certificates.ts";
 import { cluster, directoryOf, kubeconfig, kubeconfigText } from "./cluster.ts";
 
 const KEY = "sk-test-8fJ2kLq0ZxW7vB3n";
@@ -137,17 +137,19 @@ describe("a kubeconfig", () => {
 });
 
 describe.skipIf(!hasOpenssl)("behind TLS (skipped without openssl)", () => {
-  let certificates: Certificates;
+  let authority: Authority;
+  let pair: Pair;
   const base64 = (text: string) => Buffer.from(text).toString("base64");
   beforeAll(() => {
-    certificates = makeCertificates();
+    authority = createAuthority();
+    pair = authority.sign("127.0.0.1");
   });
 
   const secure = (tokens?: ReadonlySet<string>) => {
-    const tls = { ...certificates.server, ca: certificates.ca };
+    const tls = { ...pair, ca: authority.ca };
     return filled(tokens === undefined ? { tls } : { tls, tokens });
   };
-  const trusted = () => ({ "certificate-authority-data": base64(certificates.ca) });
+  const trusted = () => ({ "certificate-authority-data": base64(authority.ca) });
 
   test("the authority may stand in the kubeconfig or beside it; without, the server is not believed", async () => {
     const { url } = await secure();
@@ -155,7 +157,7 @@ describe.skipIf(!hasOpenssl)("behind TLS (skipped without openssl)", () => {
     expect(await keyOf({ ...ref, kubeconfig: inside }, {})).toBe(KEY);
     const beside = kubeconfig(
       { server: url, cluster: { "certificate-authority": "ca.pem" } },
-      { "ca.pem": certificates.ca },
+      { "ca.pem": authority.ca },
     );
     expect(await keyOf({ ...ref, kubeconfig: beside }, {})).toBe(KEY);
     const error = await failure({ ...ref, kubeconfig: kubeconfig({ server: url }) }, {});
@@ -173,18 +175,16 @@ describe.skipIf(!hasOpenssl)("behind TLS (skipped without openssl)", () => {
   });
 
   test("the certificate's name counts: tls-server-name says which", async () => {
-    const named = makeCertificates("kubernetes.example");
-    const api = await filled({ tls: { ...named.server, ca: named.ca } });
-    const authority = { "certificate-authority-data": base64(named.ca) };
-    const error = await failure({ ...ref, kubeconfig: kubeconfig({ server: api.url, cluster: authority }) }, {});
+    const api = await filled({ tls: { ...authority.sign("kubernetes.example"), ca: authority.ca } });
+    const error = await failure({ ...ref, kubeconfig: kubeconfig({ server: api.url, cluster: trusted() }) }, {});
     expect(error.message).toContain("ERR_TLS_CERT_ALTNAME_INVALID");
-    const cluster = { ...authority, "tls-server-name": "kubernetes.example" };
+    const cluster = { ...trusted(), "tls-server-name": "kubernetes.example" };
     expect(await keyOf({ ...ref, kubeconfig: kubeconfig({ server: api.url, cluster }) }, {})).toBe(KEY);
   });
 
   test("a client certificate says who we are, as data or as files", async () => {
     const api = await secure(new Set());
-    const { cert, key } = certificates.client;
+    const { cert, key } = authority.sign("keybearer");
     const data = { "client-certificate-data": base64(cert), "client-key-data": base64(key) };
     const files = { "client-certificate": "client.pem", "client-key": "client.key" };
     const server = api.url;
@@ -210,7 +210,7 @@ describe.skipIf(!hasOpenssl)("behind TLS (skipped without openssl)", () => {
 
     test("address, token, authority and namespace are the service account's", async () => {
       const api = await secure(new Set([TOKEN]));
-      const files = { token: `${TOKEN}\n`, "ca.crt": certificates.ca, namespace: "ai" };
+      const files = { token: `${TOKEN}\n`, "ca.crt": authority.ca, namespace: "ai" };
       const { source, env } = await pod(api, files);
       expect(await keyOf({ name: "openai-secret" }, { env }, source)).toBe(KEY);
     });
@@ -218,7 +218,7 @@ describe.skipIf(!hasOpenssl)("behind TLS (skipped without openssl)", () => {
     test("the token and the authority rotate", async () => {
       const tokens = new Set([TOKEN]);
       const api = await secure(tokens);
-      const { source, env, serviceAccountDirectory } = await pod(api, { token: TOKEN, "ca.crt": certificates.ca });
+      const { source, env, serviceAccountDirectory } = await pod(api, { token: TOKEN, "ca.crt": authority.ca });
       const handle = await openSecret(source, ref, { env });
       onTestFinished(() => handle[Symbol.asyncDispose]());
       tokens.clear();
@@ -227,9 +227,9 @@ describe.skipIf(!hasOpenssl)("behind TLS (skipped without openssl)", () => {
       api.store.put("ai", "openai-secret", { Authorization: "sk-2" });
       expect((await handle.refresh()).secret.reveal()).toBe("sk-2");
       // An authority that has not signed the server's certificate: what is connected already is not asked any more.
-      writeFileSync(join(serviceAccountDirectory, "ca.crt"), makeCertificates().ca);
+      writeFileSync(join(serviceAccountDirectory, "ca.crt"), createAuthority().ca);
       await expect(handle.refresh()).rejects.toMatchObject({ message: expect.stringContaining("is not trusted") });
-      writeFileSync(join(serviceAccountDirectory, "ca.crt"), certificates.ca);
+      writeFileSync(join(serviceAccountDirectory, "ca.crt"), authority.ca);
       expect((await handle.refresh()).secret.reveal()).toBe("sk-2");
     });
 

@@ -3,8 +3,8 @@ import { execFile, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
+import { createAuthority, hasOpenssl, type Authority } from "@keybearer/simulator/authority";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { hasOpenssl, makeCertificates, type Certificates } from "./certificates.ts";
 import { cluster, directoryOf, kubeconfig, open, partsOf } from "./cluster.ts";
 
 const run = promisify(execFile);
@@ -14,13 +14,12 @@ const missing = [
   ...(hasOpenssl ? [] : ["openssl"]),
 ];
 const title = missing.length === 0 ? "kubectl" : `kubectl (skipped: the PATH has no ${missing.join(" and no ")})`;
-let certificates: Certificates;
+let authority: Authority;
 const TOKEN = "token-of-the-test";
 
 /** Behind TLS: over plain HTTP kubectl sends no token. */
 async function kubectlFor(tokens: ReadonlySet<string> = new Set([TOKEN])) {
-  const { ca, server } = certificates;
-  const api = await cluster({ tls: { ...server, ca }, tokens });
+  const api = await cluster({ tls: { ...authority.sign("127.0.0.1"), ca: authority.ca }, tokens });
   const env = { PATH: process.env["PATH"], HOME: directoryOf() };
   const flags = ["--kubeconfig", kubeconfig({ ...partsOf(api), user: { token: TOKEN }, namespace: "ai" })];
   return {
@@ -44,7 +43,7 @@ const manifest = (name: string, key: string) => ({
 
 describe.skipIf(missing.length > 0)(title, () => {
   beforeAll(() => {
-    certificates = makeCertificates();
+    authority = createAuthority();
   });
 
   test("finds out what there is, and gets, lists in pages, creates, patches and deletes", async () => {

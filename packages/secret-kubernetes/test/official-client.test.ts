@@ -2,8 +2,8 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { createAuthority, hasOpenssl } from "@keybearer/simulator/authority";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { hasOpenssl, makeCertificates } from "./certificates.ts";
 import { cluster, kubeconfigText, open, partsOf } from "./cluster.ts";
 
 /** What is used of it. */
@@ -51,8 +51,8 @@ async function officialClient(folder: string | undefined): Promise<OfficialClien
 }
 
 async function setUp({ KubeConfig, CoreV1Api }: OfficialClient) {
-  const { ca, server } = makeCertificates();
-  const api = await cluster({ tls: { ...server, ca }, tokens: new Set(["token"]) });
+  const authority = createAuthority();
+  const api = await cluster({ tls: { ...authority.sign("127.0.0.1"), ca: authority.ca }, tokens: new Set(["token"]) });
   const config = new KubeConfig();
   config.loadFromString(kubeconfigText({ ...partsOf(api), user: { token: "token" } }));
   return { api, config, core: config.makeApiClient(CoreV1Api) };

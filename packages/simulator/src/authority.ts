@@ -5,8 +5,10 @@ import { isIP } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+/** Whether there is one on the PATH. */
 export const hasOpenssl = spawnSync("openssl", ["version"]).status === 0;
 
+/** Both PEM. */
 export interface Pair {
   readonly cert: string;
   readonly key: string;
@@ -19,7 +21,7 @@ export interface Authority {
   sign(...names: readonly string[]): Pair;
 }
 
-/** `hasOpenssl` tells whether it can be had. */
+/** Valid for two days. `hasOpenssl` tells whether it can be had; throws what openssl has to say. */
 export function createAuthority(name = "an authority"): Authority {
   const own = inDirectory((openssl, file) => {
     openssl("req", "-x509", ...newKey("key"), "-days", "2", "-subj", `/CN=${name}`, "-out", "cert");
