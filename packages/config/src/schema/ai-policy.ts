@@ -1,6 +1,6 @@
 /** `ai:` among the policies: which call a path is, and whether usage is asked for. */
 import * as v from "valibot";
-import type { AiPolicy } from "../config.ts";
+import type { AiPolicy } from "../policy-config.ts";
 import type { Path } from "../errors.ts";
 import { message } from "../problem.ts";
 import { fields, may, noted } from "./notes.ts";

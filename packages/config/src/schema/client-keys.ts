@@ -1,7 +1,7 @@
 /** `apiKey:`, the keys with which callers identify themselves. Only their hashes are kept. */
 import { createHash } from "node:crypto";
 import * as v from "valibot";
-import type { ApiKeyPolicy } from "../config.ts";
+import type { ApiKeyPolicy } from "../policy-config.ts";
 import type { Path } from "../errors.ts";
 import { message } from "../problem.ts";
 import { exactlyOne } from "./choice.ts";

@@ -1,6 +1,6 @@
 /** `requestHeaderModifier:` and `responseHeaderModifier:`. */
 import * as v from "valibot";
-import type { HeaderField, HeaderModifier } from "../config.ts";
+import type { HeaderField, HeaderModifier } from "../policy-config.ts";
 import type { Path } from "../errors.ts";
 import { message } from "../problem.ts";
 import { fieldPath } from "./choice.ts";

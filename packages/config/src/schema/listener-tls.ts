@@ -1,6 +1,6 @@
 /** `tls:` of a listener: its certificate, and what callers have to bring. */
 import * as v from "valibot";
-import type { ListenerTls, TlsVersion } from "../config.ts";
+import type { ListenerTls, TlsVersion } from "../policy-config.ts";
 import type { Path } from "../errors.ts";
 import { message } from "../problem.ts";
 import { atMostOne } from "./choice.ts";

@@ -1,6 +1,6 @@
 /** `policies:` at its three levels: route, backend, provider. */
 import type * as v from "valibot";
-import type { BackendPolicies, RoutePolicies } from "../config.ts";
+import type { BackendPolicies, RoutePolicies } from "../policy-config.ts";
 import type { KeyPolicy } from "../key-config.ts";
 import type { Path } from "../errors.ts";
 import { aiPolicySchema, buildAiPolicy } from "./ai-policy.ts";

@@ -1,6 +1,6 @@
 /** `backendTLS:`, how the upstream is spoken to over TLS. */
 import * as v from "valibot";
-import type { BackendTls } from "../config.ts";
+import type { BackendTls } from "../policy-config.ts";
 import type { Path } from "../errors.ts";
 import { message } from "../problem.ts";
 import { fields, may } from "./notes.ts";
