@@ -123,6 +123,22 @@ describe("usage", () => {
     );
   });
 
+  test("is what JSON.parse finds, whatever else stands there", () => {
+    const value = fc.oneof(fc.nat(), fc.double(), fc.maxSafeInteger(), fc.constantFrom(null, "1", true, [1], {}));
+    const details = fc.dictionary(fc.constantFrom("cached_tokens", "reasoning_tokens", "audio_tokens"), value);
+    const counted = ["prompt_tokens", "completion_tokens", "input_tokens", "output_tokens"];
+    const others = ["total_tokens", "cached_tokens", "tokens", "\\u0070rompt_tokens"];
+    const name = fc.constantFrom(...counted, ...counted.map((each) => `${each}_details`), ...others);
+    const members = fc.array(fc.tuple(name, fc.oneof(value, details)), { maxLength: 8 });
+    fc.assert(
+      fc.property(members, (pairs) => {
+        const usage = `{${pairs.map(([key, item]) => `"${key}":${JSON.stringify(item)}`).join(" , ")}}`;
+        expect(scan(`{"usage":${usage},"model":"m"}`)).toEqual({ usage: usageOf(JSON.parse(usage)), model: "m" });
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   test("is read though the memory of a chunk is used again", () => {
     const scanner = openAIDialect.usageScanner();
     const memory = Buffer.alloc(1);
@@ -138,3 +154,24 @@ test("the model is the first that is named", () => {
   expect(scan('{"model":null,"model":"","model":"a\\u0062\\"é","model":"z"}').model).toBe('ab"é');
   expect(scan('{"tools":{"model":{"type":"string"}},"content":"model"}').model).toBeUndefined();
 });
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** The same, from what JSON.parse has made of it. */
+function usageOf(said: Json) {
+  const number = (value: unknown) => (typeof value === "number" && value >= 0 ? value : undefined);
+  const detail = (value: unknown, name: string) =>
+    typeof value === "object" && value !== null ? number((value as Json)[name]) : undefined;
+  const of = (input: string, output: string) => ({
+    inputTokens: number(said[input]),
+    outputTokens: number(said[output]),
+    cachedInputTokens: detail(said[`${input}_details`], "cached_tokens"),
+    reasoningTokens: detail(said[`${output}_details`], "reasoning_tokens"),
+  });
+  const isSaid = ({ inputTokens, outputTokens }: ReturnType<typeof of>) => (inputTokens ?? outputTokens) !== undefined;
+  const found = [of("prompt_tokens", "completion_tokens"), of("input_tokens", "output_tokens")].find(isSaid);
+  if (!found) return undefined;
+  const { inputTokens = 0, outputTokens = 0 } = found;
+  const totalTokens = number(said["total_tokens"]) ?? inputTokens + outputTokens;
+  return { ...found, inputTokens, outputTokens, totalTokens };
+}
