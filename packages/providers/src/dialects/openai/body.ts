@@ -5,6 +5,7 @@ import { BodyError } from "../../errors.ts";
 import { scanObject, wantedNames, type JsonMember, type JsonObject } from "./json-scan.ts";
 import { editMultipart } from "./multipart.ts";
 import { splice, type Edit } from "./splice.ts";
+import { QUOTE, BRACE_OPEN } from "./json-bytes.ts";
 
 /**
  * Multipart where the content type says so, JSON otherwise, whatever it says: no content type makes a body pass unread.
@@ -108,10 +109,8 @@ function insertion(object: JsonObject, members: string): Edit {
   return { start: object.inside, end: object.inside, bytes };
 }
 
-const BRACE_OPEN = 0x7b;
 const LETTER_N = 0x6e;
 const LETTER_T = 0x74;
-const QUOTE = 0x22;
 const TRUE = Buffer.from("true");
 
 // One byte tells: the text was checked.

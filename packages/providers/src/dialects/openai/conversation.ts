@@ -1,6 +1,7 @@
 /** What a request's body says about the conversation that it belongs to. */
 import { BodyError } from "../../errors.ts";
 import { scanElements, scanObject, wantedNames, type JsonMember } from "./json-scan.ts";
+import { QUOTE, BRACKET_OPEN, BRACE_OPEN } from "./json-bytes.ts";
 
 /** As `conversationIdentity` and `openingHash` of @keybearer/keyring take it. */
 export interface BodyConversation {
@@ -101,7 +102,3 @@ function parseText(json: Buffer): string | undefined {
 function bytesOf(json: Buffer, member: JsonMember | undefined): Uint8Array[] {
   return member === undefined ? [] : [json.subarray(member.start, member.end)];
 }
-
-const QUOTE = 0x22;
-const BRACKET_OPEN = 0x5b;
-const BRACE_OPEN = 0x7b;

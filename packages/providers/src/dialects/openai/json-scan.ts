@@ -1,5 +1,21 @@
 /** Finds members of a JSON object by their place in the bytes, and checks the whole text (RFC 8259) on the way. */
 import { BodyError } from "../../errors.ts";
+import {
+  QUOTE,
+  PLUS,
+  COMMA,
+  MINUS,
+  DOT,
+  ZERO,
+  COLON,
+  BRACKET_OPEN,
+  BACKSLASH,
+  BRACKET_CLOSE,
+  BRACE_OPEN,
+  BRACE_CLOSE,
+  isDigit,
+  skipSpace,
+} from "./json-bytes.ts";
 
 /** Bounds what a parser behind us may have to bear; no call nests nearly as deep. */
 const depthLimit = 512;
@@ -231,15 +247,6 @@ const IS_ESCAPED = Uint8Array.from({ length: 256 }, (_, byte) =>
 );
 const LETTER_U = 0x75;
 
-function skipSpace(json: Buffer, start: number): number {
-  let at = start;
-  for (;;) {
-    const byte = json[at];
-    if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return at;
-    at++;
-  }
-}
-
 function expectEnd(json: Buffer, start: number): void {
   const at = skipSpace(json, start);
   if (at !== json.length) fail(at);
@@ -249,24 +256,7 @@ function fail(at: number): never {
   throw new BodyError("INVALID_JSON", at, "the body is no valid JSON");
 }
 
-function isDigit(byte: number): boolean {
-  return byte >= 0x30 && byte <= 0x39;
-}
-
 function isHexadecimal(byte: number): boolean {
   const letter = byte | 0x20;
   return isDigit(byte) || (letter >= 0x61 && letter <= 0x66);
 }
-
-const QUOTE = 0x22;
-const PLUS = 0x2b;
-const COMMA = 0x2c;
-const MINUS = 0x2d;
-const DOT = 0x2e;
-const ZERO = 0x30;
-const COLON = 0x3a;
-const BRACKET_OPEN = 0x5b;
-const BACKSLASH = 0x5c;
-const BRACKET_CLOSE = 0x5d;
-const BRACE_OPEN = 0x7b;
-const BRACE_CLOSE = 0x7d;

@@ -1,5 +1,6 @@
 /** Finds the values of one member in bytes that pass, JSON or events alike, split anywhere. */
 import { GrowingBuffer } from "./growing-buffer.ts";
+import { QUOTE, COLON, BACKSLASH, BRACE_OPEN, BRACE_CLOSE, skipSpace } from "./json-bytes.ts";
 
 /** Longer values do not count. */
 const VALUE_LIMIT_BYTES = 8192;
@@ -197,16 +198,6 @@ function endOfString(bytes: Buffer, start: number): number {
   return -1;
 }
 
-function skipSpace(bytes: Buffer, start: number): number {
-  let at = start;
-  while (at < bytes.length && isSpace(bytes[at])) at++;
-  return at;
-}
-
-function isSpace(byte: number | undefined): boolean {
-  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
-}
-
 /** A string with its quotes. Undefined: it is none. */
 function stringAt(bytes: Buffer, start: number, end: number): string | undefined {
   const inside = bytes.toString("utf8", start + 1, end - 1);
@@ -220,9 +211,3 @@ function stringAt(bytes: Buffer, start: number, end: number): string | undefined
 }
 
 const PLAIN = /^[ !#-[\]-\uffff]*$/;
-
-const QUOTE = 0x22;
-const COLON = 0x3a;
-const BACKSLASH = 0x5c;
-const BRACE_OPEN = 0x7b;
-const BRACE_CLOSE = 0x7d;

@@ -1,6 +1,7 @@
 /** Takes the extra usage event out of a chat stream, for a client that did not ask for it. */
 import type { StreamFilter } from "../../contract.ts";
 import { GrowingBuffer } from "./growing-buffer.ts";
+import { COLON } from "./json-bytes.ts";
 
 /** A longer event is let through unread. */
 const eventLimitBytes = 1_048_576;
@@ -177,7 +178,6 @@ function usageAt(bytes: Buffer, from: number): number {
   return -1;
 }
 
-const COLON = 0x3a;
 const LETTER_N = 0x6e;
 const LF = 0x0a;
 const CR = 0x0d;

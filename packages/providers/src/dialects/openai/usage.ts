@@ -3,6 +3,7 @@ import type { Usage, UsageScanner } from "../../contract.ts";
 import { BodyError } from "../../errors.ts";
 import { scanMembers, wantedNames, type WantedNames } from "./json-scan.ts";
 import { member, MemberSearch, stringReader, type ValueReader } from "./member-search.ts";
+import { ZERO, BRACE_OPEN, isDigit } from "./json-bytes.ts";
 
 const usageMember = member("usage", "{");
 const modelMember = member("model", '"');
@@ -136,10 +137,10 @@ function detail(json: Buffer, open: number, wanted: WantedNames): number {
 
 /** -1: it is no number that counts anything. The text was checked, so that its first byte tells what it is. */
 function count(json: Buffer, start: number, end: number): number {
-  if (!isDigit(json[start])) return -1;
+  if (!isDigit(json[start] ?? 0)) return -1;
   let number = 0;
   for (let at = start; at < end; at++) {
-    const byte = json[at];
+    const byte = json[at] ?? 0;
     // Of a fraction, an exponent or more digits than are exact.
     if (!isDigit(byte) || number > EXACT) return finite(Number(json.toString("latin1", start, end)));
     number = number * 10 + byte - ZERO;
@@ -151,10 +152,4 @@ function finite(number: number): number {
   return Number.isFinite(number) ? number : -1;
 }
 
-function isDigit(byte: number | undefined): byte is number {
-  return byte !== undefined && byte >= ZERO && byte <= ZERO + 9;
-}
-
 const EXACT = 1e14;
-const BRACE_OPEN = 0x7b;
-const ZERO = 0x30;
