@@ -123,6 +123,7 @@ describe("the limits of a head", () => {
     expectCode("G".repeat(100), "WIRE_LINE_TOO_LONG", limits);
     expectCode(`GET /${"a".repeat(95)}`, "WIRE_LINE_TOO_LONG", limits);
     expectCode(`GET /${"a".repeat(94)}`, "more", limits);
+    expectCode("(".repeat(100), "WIRE_MALFORMED", limits);
     expectCode("\r\n".repeat(50), "WIRE_LINE_TOO_LONG", limits);
     expectCode(get(`${"a".repeat(100)}: 1`), "WIRE_HEAD_TOO_LARGE", limits);
   });

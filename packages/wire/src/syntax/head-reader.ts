@@ -101,9 +101,10 @@ export abstract class HeadReader {
       if (at < limit && bytes[at] !== CR) throw malformed("a line ends with something else than CRLF");
       this.#position = at - base;
       if (at + 1 >= limit) {
-        if (end - base >= limits.headBytes) throw tooLarge(this.#started);
+        // First of all what is none, as it would be if it had come in pieces.
         if (!this.#started)
           this.checkBeginning(bytes, base + this.#lineStart, Math.min(at, base + this.#lineStart + BEGINNING_BYTES));
+        if (end - base >= limits.headBytes) throw tooLarge(this.#started);
         return -1;
       }
       if (bytes[at + 1] !== LF) throw malformed("a CR without LF");

@@ -109,6 +109,11 @@ test.each([
   expectCode(`HTTP/1.1 200 OK\r\n${text}\r\n\r\n`, code);
 });
 
+test("a first line that is too long has at least to begin as one", () => {
+  expectCode("b".repeat(70_000), "WIRE_MALFORMED");
+  expectCode(`HTTP/1.1 200 ${"b".repeat(70_000)}`, "WIRE_LINE_TOO_LONG");
+});
+
 test("chunks are refused in HTTP/1.0, which has none", () => {
   expectCode("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "WIRE_MALFORMED");
 });
