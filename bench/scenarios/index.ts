@@ -2,8 +2,8 @@
 import { chatRequest } from "../upstream/payloads.ts";
 import { costScenario } from "./cost.ts";
 import { latency } from "./latency.ts";
-import type { Scenario } from "./scenario.ts";
 import { recovery } from "./recovery.ts";
+import type { Scenario } from "./scenario.ts";
 import { shed } from "./shed.ts";
 import { start } from "./start.ts";
 import { streams } from "./streams.ts";

@@ -140,9 +140,12 @@ class Relay implements AnswerSink {
 
   /** Whoever waits for the end of an answer need not wait for that. An event goes out later anyway, and is not kept. */
   #read(scanner: UsageScanner, chunk: Uint8Array): void {
+    if (this.#transaction.streaming) {
+      scanner.push(chunk);
+      return;
+    }
     if (this.#unread) scanner.push(this.#unread);
-    if (this.#transaction.streaming) scanner.push(chunk);
-    else this.#unread = chunk;
+    this.#unread = chunk;
   }
 
   #readUsage(): void {

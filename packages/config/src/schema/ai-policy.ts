@@ -1,7 +1,7 @@
 /** `ai:` among the policies: which call a path is, and whether usage is asked for. */
 import * as v from "valibot";
-import type { AiPolicy } from "../policy-config.ts";
 import type { Path } from "../errors.ts";
+import type { AiPolicy } from "../policy-config.ts";
 import { message } from "../problem.ts";
 import { fields, may, noted } from "./notes.ts";
 import { aiPolicyNotYet, aiRouteTypesNotYet } from "./unsupported.ts";

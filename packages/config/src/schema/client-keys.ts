@@ -1,8 +1,8 @@
 /** `apiKey:`, the keys with which callers identify themselves. Only their hashes are kept. */
 import { createHash } from "node:crypto";
 import * as v from "valibot";
-import type { ApiKeyPolicy } from "../policy-config.ts";
 import type { Path } from "../errors.ts";
+import type { ApiKeyPolicy } from "../policy-config.ts";
 import { message } from "../problem.ts";
 import { exactlyOne } from "./choice.ts";
 import { buildLocation, locationSchema } from "./location.ts";

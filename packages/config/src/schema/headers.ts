@@ -1,7 +1,7 @@
 /** `requestHeaderModifier:` and `responseHeaderModifier:`. */
 import * as v from "valibot";
-import type { HeaderField, HeaderModifier } from "../policy-config.ts";
 import type { Path } from "../errors.ts";
+import type { HeaderField, HeaderModifier } from "../policy-config.ts";
 import { message } from "../problem.ts";
 import { fieldPath } from "./choice.ts";
 import { fields, may } from "./notes.ts";

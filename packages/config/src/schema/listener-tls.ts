@@ -1,7 +1,7 @@
 /** `tls:` of a listener: its certificate, and what callers have to bring. */
 import * as v from "valibot";
-import type { ListenerTls, TlsVersion } from "../policy-config.ts";
 import type { Path } from "../errors.ts";
+import type { ListenerTls, TlsVersion } from "../policy-config.ts";
 import { message } from "../problem.ts";
 import { atMostOne } from "./choice.ts";
 import { fields, may, must, noted } from "./notes.ts";

@@ -1,8 +1,8 @@
 /** `policies:` at its three levels: route, backend, provider. */
 import type * as v from "valibot";
-import type { BackendPolicies, RoutePolicies } from "../policy-config.ts";
 import type { KeyPolicy } from "../key-config.ts";
 import type { Path } from "../errors.ts";
+import type { BackendPolicies, RoutePolicies } from "../policy-config.ts";
 import { aiPolicySchema, buildAiPolicy } from "./ai-policy.ts";
 import { type authSchema, buildAuth } from "./auth.ts";
 import { apiKeySchema, buildApiKey } from "./client-keys.ts";

@@ -1,8 +1,8 @@
 /** Policies that stand on routes alone: rewrite, timeouts, retries, a direct answer, CORS. */
 import * as v from "valibot";
 import { isHostname, parseTarget } from "../addresses.ts";
-import type { CorsPolicy, DirectResponse, RetryPolicy, TimeoutPolicy, UrlRewrite } from "../policy-config.ts";
 import type { Path } from "../errors.ts";
+import type { CorsPolicy, DirectResponse, RetryPolicy, TimeoutPolicy, UrlRewrite } from "../policy-config.ts";
 import { message } from "../problem.ts";
 import { oneOf } from "./choice.ts";
 import { buildHeaderFields, headerFields } from "./headers.ts";

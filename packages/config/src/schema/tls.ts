@@ -1,7 +1,7 @@
 /** `backendTLS:`, how the upstream is spoken to over TLS. */
 import * as v from "valibot";
-import type { BackendTls } from "../policy-config.ts";
 import type { Path } from "../errors.ts";
+import type { BackendTls } from "../policy-config.ts";
 import { message } from "../problem.ts";
 import { fields, may } from "./notes.ts";
 import { backendTlsNotYet } from "./unsupported.ts";

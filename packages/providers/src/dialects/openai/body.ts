@@ -2,10 +2,10 @@
 import { isUtf8 } from "node:buffer";
 import type { BodyEdit, EditedBody } from "../../contract.ts";
 import { BodyError } from "../../errors.ts";
+import { BRACE_OPEN, QUOTE } from "./json-bytes.ts";
 import { scanObject, wantedNames, type JsonMember, type JsonObject } from "./json-scan.ts";
 import { editMultipart } from "./multipart.ts";
 import { splice, type Edit } from "./splice.ts";
-import { QUOTE, BRACE_OPEN } from "./json-bytes.ts";
 
 /**
  * Multipart where the content type says so, JSON otherwise, whatever it says: no content type makes a body pass unread.

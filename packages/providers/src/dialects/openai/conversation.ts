@@ -1,7 +1,7 @@
 /** What a request's body says about the conversation that it belongs to. */
 import { BodyError } from "../../errors.ts";
+import { BRACE_OPEN, BRACKET_OPEN, QUOTE } from "./json-bytes.ts";
 import { scanElements, scanObject, wantedNames, type JsonMember } from "./json-scan.ts";
-import { QUOTE, BRACKET_OPEN, BRACE_OPEN } from "./json-bytes.ts";
 
 /** As `conversationIdentity` and `openingHash` of @keybearer/keyring take it. */
 export interface BodyConversation {

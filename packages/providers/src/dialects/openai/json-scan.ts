@@ -1,18 +1,18 @@
 /** Finds members of a JSON object by their place in the bytes, and checks the whole text (RFC 8259) on the way. */
 import { BodyError } from "../../errors.ts";
 import {
-  QUOTE,
-  PLUS,
-  COMMA,
-  MINUS,
-  DOT,
-  ZERO,
-  COLON,
-  BRACKET_OPEN,
   BACKSLASH,
-  BRACKET_CLOSE,
-  BRACE_OPEN,
   BRACE_CLOSE,
+  BRACE_OPEN,
+  BRACKET_CLOSE,
+  BRACKET_OPEN,
+  COLON,
+  COMMA,
+  DOT,
+  MINUS,
+  PLUS,
+  QUOTE,
+  ZERO,
   isDigit,
   skipSpace,
 } from "./json-bytes.ts";

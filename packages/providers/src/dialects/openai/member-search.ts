@@ -1,6 +1,6 @@
 /** Finds the values of one member in bytes that pass, JSON or events alike, split anywhere. */
 import { GrowingBuffer } from "./growing-buffer.ts";
-import { QUOTE, COLON, BACKSLASH, BRACE_OPEN, BRACE_CLOSE, skipSpace } from "./json-bytes.ts";
+import { BACKSLASH, BRACE_CLOSE, BRACE_OPEN, COLON, QUOTE, skipSpace } from "./json-bytes.ts";
 
 /** Longer values do not count. */
 const VALUE_LIMIT_BYTES = 8192;

@@ -1,9 +1,9 @@
 /** Reads tokens and model out of an answer that passes. */
 import type { Usage, UsageScanner } from "../../contract.ts";
 import { BodyError } from "../../errors.ts";
+import { BRACE_OPEN, ZERO, isDigit } from "./json-bytes.ts";
 import { scanMembers, wantedNames, type WantedNames } from "./json-scan.ts";
 import { member, MemberSearch, stringReader, type ValueReader } from "./member-search.ts";
-import { ZERO, BRACE_OPEN, isDigit } from "./json-bytes.ts";
 
 const usageMember = member("usage", "{");
 const modelMember = member("model", '"');
