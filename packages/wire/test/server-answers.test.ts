@@ -172,6 +172,7 @@ describe("an answer", () => {
     ["x a", "1", "ERR_INVALID_HTTP_TOKEN"],
     ["x-a:", "1", "ERR_INVALID_HTTP_TOKEN"],
     ["", "1", "ERR_INVALID_HTTP_TOKEN"],
+    ["Content-Length", "1", "ERR_INVALID_HTTP_TOKEN"],
     ["x-\u0161", "1", "ERR_INVALID_HTTP_TOKEN"],
     ["content-length", "1, 2", "ERR_INVALID_CHAR"],
   ])("with a header that is none, %j: %j, is none, and another may be given", async (name, value, code) => {

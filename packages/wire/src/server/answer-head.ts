@@ -1,5 +1,5 @@
 /** The head of an answer, as text: what it was given, and what the engine adds (RFC 9110 section 6.6.1, RFC 9112 section 4). */
-import { TEXT, TOKEN, type ByteSet } from "../syntax/characters.ts";
+import { LOWER_TOKEN, TEXT, type ByteSet } from "../syntax/characters.ts";
 
 const statusLines = new Map<number, string>();
 
@@ -22,7 +22,9 @@ export class AnswerHead {
     for (let index = 0; index + 1 < headers.length; index += 2) {
       const name = headers[index] ?? "";
       const value = headers[index + 1] ?? "";
-      if (name === "" || !isOf(TOKEN, name)) throw invalid("ERR_INVALID_HTTP_TOKEN", "no header name", name);
+      // In lower case: another spelling of what the engine writes itself would pass it by.
+      if (name === "" || !isOf(LOWER_TOKEN, name))
+        throw invalid("ERR_INVALID_HTTP_TOKEN", "no header name in lower case", name);
       if (!isOf(TEXT, value)) throw invalid("ERR_INVALID_CHAR", "a character that no header may hold in", name);
       if (!this.#isOwn(name, value)) text += `${name}: ${value}\r\n`;
     }

@@ -110,3 +110,19 @@ class Stream {
     if (taken.length > 0) this.burst.came();
   }
 }
+
+test("a source that throws when it is woken leaves no other asleep", () => {
+  const woken: string[] = [];
+  const bursts = ["a", "b", "c"].map(
+    (name) =>
+      new Burst(() => {
+        woken.push(name);
+        if (name === "a") throw new Error("on purpose");
+      }),
+  );
+  for (const burst of bursts) for (let piece = 0; piece < 5; piece++) burst.came();
+  expect(bursts.map(({ isResting }) => isResting)).toEqual([true, true, true]);
+  expect(() => advance(1)).toThrow("on purpose");
+  advance(1);
+  expect(woken).toEqual(["a", "b", "c"]);
+});

@@ -60,5 +60,14 @@ function restLater(burst: Burst): void {
 function wakeAll(): void {
   const rested = resting;
   resting = [];
-  for (const burst of rested) burst.wake();
+  let count = 0;
+  try {
+    for (const burst of rested) {
+      count += 1;
+      burst.wake();
+    }
+  } finally {
+    // One source that throws must not leave the others asleep.
+    for (const burst of rested.slice(count)) restLater(burst);
+  }
 }

@@ -15,6 +15,8 @@ export type ByteSet = Readonly<Uint8Array>;
 
 /** Names of fields and methods: `tchar`. */
 export const TOKEN: ByteSet = bytesOf((byte) => /[!#$%&'*+.^_`|~0-9A-Za-z-]/.test(String.fromCharCode(byte)));
+/** The same in lower case alone. */
+export const LOWER_TOKEN: ByteSet = bytesOf((byte) => TOKEN[byte] === 1 && !(byte >= 0x41 && byte <= 0x5a));
 /** Values of fields and reasons: all but control characters, of which a tab alone is left. */
 export const TEXT: ByteSet = bytesOf((byte) => byte === TAB || (byte >= SPACE && byte !== 0x7f));
 /** Targets: what can be seen of ASCII. */

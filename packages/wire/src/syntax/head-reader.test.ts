@@ -1,4 +1,6 @@
 /** Which headers of requests are taken, what they say of the message, and how many there may be (RFC 9112 sections 5 and 6). */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import { expectCode as expectCodeOf, readInPieces } from "../../test/heads-in-pieces.ts";
 import type { HeadLimits } from "./head-reader.ts";
@@ -131,4 +133,19 @@ describe("the limits of a head", () => {
   test("do not count what follows it", () => {
     expectCode(text + "x".repeat(1000), "taken", { headBytes: text.length, headers: 3 });
   });
+});
+
+test("a head that came in pieces leaves no memory behind", () => {
+  setFlagsFromString("--expose-gc");
+  const collect: () => void = runInNewContext("gc");
+  const text = get(`X-Large: ${"x".repeat(20_000)}`);
+  collect();
+  const before = process.memoryUsage().arrayBuffers;
+  const heads = Array.from({ length: 200 }, () => {
+    const head = new RequestHead();
+    readInPieces(head, text, 15_000);
+    return head;
+  });
+  collect();
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(heads.length * 1_000);
 });

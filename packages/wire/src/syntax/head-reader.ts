@@ -15,6 +15,7 @@ const MAX_LENGTH = 2n ** 64n - 1n;
 const MARKS = 4;
 /** Of the thread's last head, for the next one: heads seldom come in pieces, and then each reader has its own. */
 let spareMarks: number[] = [];
+const NOTHING = Buffer.alloc(0);
 /** More of a first line than is looked at before its end has come. */
 const BEGINNING_BYTES = 32;
 
@@ -43,7 +44,7 @@ export abstract class HeadReader {
   #marks: number[] | undefined;
   #fields = 0;
   /** What has come of a head that is not complete. */
-  #held = Buffer.alloc(0);
+  #held = NOTHING;
   #heldBytes = 0;
 
   constructor(hasStartLine = true) {
@@ -71,6 +72,8 @@ export abstract class HeadReader {
     const behind = this.#scan(this.#held, 0, this.#heldBytes, limits);
     if (behind === -1) return -1;
     this.#heldBytes = 0;
+    // Not kept for another: most connections never need it again, and many stay open.
+    this.#held = NOTHING;
     return start + behind - before;
   }
 
