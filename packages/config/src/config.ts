@@ -62,6 +62,8 @@ export interface UpstreamSettings {
   readonly headerTimeoutMs: number;
   /** Of silence within an answer. */
   readonly bodyTimeoutMs: number;
+  /** Of the status line and headers of an answer. */
+  readonly maxHeaderBytes: number;
   readonly resolveIntervalMs: number;
 }
 

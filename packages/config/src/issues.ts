@@ -33,8 +33,8 @@ function problemOf(issue: Issue, path: Path): Problem {
   const isKind = issue.kind === "schema" && !isChoice(issue);
   const at = last?.origin === "key" ? "key" : "value";
   if (code === "CONFIG_MISSING_FIELD" && at === "key") return { ...missing(path), message, fix };
-  const mend = fix ?? (isKind ? typeMend(issue) : choiceMend(issue));
-  return { code: code ?? (isKind ? "CONFIG_TYPE" : "CONFIG_VALUE"), message, path, at, fix: mend };
+  const hint = fix ?? (isKind ? typeFix(issue) : choiceFix(issue));
+  return { code: code ?? (isKind ? "CONFIG_TYPE" : "CONFIG_VALUE"), message, path, at, fix: hint };
 }
 
 function missing(path: Path): Problem {
@@ -70,13 +70,13 @@ function choices(issue: Issue): string[] {
   return [...(issue.expected ?? "").matchAll(/"([^"]*)"/g)].map(([, name]) => name ?? "");
 }
 
-function choiceMend(issue: Issue): string | undefined {
+function choiceFix(issue: Issue): string | undefined {
   const near = isChoice(issue) && typeof issue.input === "string" ? suggest(issue.input, choices(issue)) : undefined;
   return near === undefined ? undefined : `did you mean ${near}?`;
 }
 
-/** A value of the wrong kind that a quote more or less would mend. */
-function typeMend(issue: Issue): string | undefined {
+/** A value of the wrong kind that a quote more or less would fix. */
+function typeFix(issue: Issue): string | undefined {
   const isScalar = ["string", "number", "boolean"].includes(typeof issue.input);
   if (issue.expected === "string" && isScalar) return "write it in quotes";
   const isText = typeof issue.input === "string";

@@ -32,6 +32,7 @@ const defaults: UpstreamSettings = {
   queueTimeoutMs: 5_000,
   headerTimeoutMs: 600_000,
   bodyTimeoutMs: 300_000,
+  maxHeaderBytes: 32 * 1024,
   resolveIntervalMs: 30_000,
 };
 
@@ -41,6 +42,7 @@ test.each<[string, Partial<UpstreamSettings>]>([
   ["{ poolMaxSize: 0, maxConnections: 1, queueSize: 0 }", { poolMaxSize: 0, maxConnections: 1, queueSize: 0 }],
   ["{ queueTimeout: 250ms }", { queueTimeoutMs: 250 }],
   ["{ headerTimeout: 20m, bodyTimeout: 30s }", { headerTimeoutMs: 1_200_000, bodyTimeoutMs: 30_000 }],
+  ["{ maxHeaderSize: 64KiB }", { maxHeaderBytes: 64 * 1024 }],
   ["{ resolveInterval: 5s }", { resolveIntervalMs: 5_000 }],
   ["{ keepalives: { time: 60s, retries: 3 } }", { keepAlive: { idleMs: 60_000, intervalMs: 180_000, probes: 3 } }],
   ["{ keepalives: { enabled: false, time: 60s } }", { keepAlive: "off" }],
@@ -52,6 +54,7 @@ test.each([
   ["{ connectTimeout: 0s }", "CONFIG_VALUE"],
   ["{ bodyTimeout: 0s }", "CONFIG_VALUE"],
   ["{ maxConnections: 0 }", "expected a whole number from 1 to 65535"],
+  ["{ maxHeaderSize: 10 }", "CONFIG_VALUE"],
   ["{ queueSize: -1 }", "expected a whole number from 0"],
   ["{ keepalives: { retries: 0 } }", "expected a whole number from 1"],
   ["{ poolSize: 3 }", "CONFIG_UNKNOWN_FIELD"],

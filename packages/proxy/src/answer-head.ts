@@ -1,18 +1,13 @@
 /** The head of an answer as the client gets it: what the upstream said, without what is not for the client. */
 import { HeaderList } from "@keybearer/providers";
 import type { Backend } from "./backend.ts";
+import { connectionNames, HOP_BY_HOP } from "./hop-by-hop.ts";
 import type { Transaction } from "./transaction.ts";
 
-/** RFC 9110 section 7.6.1; ours stands for the provider's own request id. */
 const NEVER_RELAYED = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
+  ...HOP_BY_HOP,
   "proxy-authenticate",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
+  // Ours stands in its place.
   "x-request-id",
   // Says where the upstream itself can be reached.
   "alt-svc",
@@ -31,10 +26,10 @@ export function answerHead(
 ): readonly string[] {
   const guarded = backend.ai !== undefined || backend.credentials.length > 0;
   const isOwnKey = key !== undefined && key.source !== "passthrough";
-  const named = incoming.has("connection") ? connectionNames(incoming) : undefined;
+  const named = connectionNames(incoming);
   const removed = (name: string): boolean =>
     NEVER_RELAYED.has(name) ||
-    named?.includes(name) === true ||
+    named?.has(name) === true ||
     // A cookie of the provider's account is nothing for its gateway's callers, nor is the account's name.
     (guarded && name === "set-cookie") ||
     (isOwnKey && ACCOUNT_HEADERS.has(name)) ||
@@ -50,12 +45,4 @@ export function answerHead(
     head.append(answerHeaders[index] ?? "", answerHeaders[index + 1] ?? "");
   backend.editResponse?.(head);
   return head.toFlat();
-}
-
-function connectionNames(incoming: HeaderList): readonly string[] {
-  return incoming
-    .values("connection")
-    .join(",")
-    .toLowerCase()
-    .split(/\s*,\s*/);
 }

@@ -1,10 +1,11 @@
 /** An answer that Keybearer gives itself: errors in the client's dialect, direct responses, preflights. */
 import type { ErrorFacts } from "@keybearer/providers";
+import { plainErrorBody } from "./error-body.ts";
 import type { ProxyError, ProxyErrorCode } from "./errors.ts";
 import type { Transaction } from "./transaction.ts";
+import { isWorthReading } from "./unread-body.ts";
 
 const FINAL: ReadonlySet<ProxyErrorCode> = new Set(["upstream_credentials_rejected", "upstream_out_of_credit"]);
-const WORTH_READING_BYTES = 64 * 1024;
 
 /** Sends a short answer, complete. */
 export function answerWith(transaction: Transaction, status: number, headers: readonly string[], body: string): void {
@@ -56,14 +57,9 @@ function lastWords(transaction: Transaction, error: ProxyError): Uint8Array | un
 /** Whether what is left of the body is not worth reading for the sake of the connection. */
 function leavesMuchUnread({ exchange, body, headers }: Transaction): boolean {
   if (!exchange.hasBody || body) return false;
-  return !(Number(headers.get("content-length") ?? Infinity) <= WORTH_READING_BYTES);
+  return !isWorthReading(headers.get("content-length"));
 }
 
 function factsOf({ status, code, message }: ErrorFacts, { requestId }: Transaction): ErrorFacts {
   return { status, code, message: `${message} (request id: ${requestId})` };
-}
-
-function plainErrorBody({ status, code, message }: ErrorFacts): string {
-  const type = status >= 500 ? "server_error" : "invalid_request_error";
-  return JSON.stringify({ error: { message, type, param: null, code } });
 }

@@ -94,7 +94,8 @@ function applyPolicies(transaction: Transaction, route: CompiledRoute, credentia
   if (policies.directResponse) {
     const { status, body, headers: extra } = policies.directResponse;
     transaction.reason = "DirectResponse";
-    answerWith(transaction, status, extra.flat(), body);
+    const named = extra.flatMap(([name, value]) => [name.toLowerCase(), value]);
+    answerWith(transaction, status, named, body);
     return true;
   }
   return false;

@@ -94,7 +94,7 @@ export interface Observer {
   connectionClosed(bind: string): void;
   /** A client that did not come so far as to have a connection. */
   handshakeFailed(bind: string): void;
-  /** A limit has bitten; `limit` is its name, one of a fixed few: `upstream_queue_full`. */
+  /** A limit was reached; `limit` is its name, one of a fixed few: `upstream_queue_full`. */
   limited(limit: string): void;
   /** For an operator who hunts a fault; called only when `debugEnabled`. */
   debug(message: string, facts: Readonly<Record<string, unknown>>): void;

@@ -2,24 +2,12 @@
 import { HeaderList, type OutgoingRequest } from "@keybearer/providers";
 import type { Backend, CompiledAi } from "./backend.ts";
 import type { RoutePolicies } from "./definition.ts";
+import { connectionNames, HOP_BY_HOP } from "./hop-by-hop.ts";
 import { rewriteHost } from "./policies/url-rewrite.ts";
 import type { Transaction } from "./transaction.ts";
 
-/** RFC 9110 section 7.6.1, and what undici or we write ourselves. */
-const NEVER_FORWARDED = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-  "http2-settings",
-  "expect",
-  "host",
-  "content-length",
-  "x-request-id",
-]);
+/** Besides, what the client or we write ourselves. */
+const NEVER_FORWARDED = new Set([...HOP_BY_HOP, "http2-settings", "expect", "host", "content-length", "x-request-id"]);
 
 /** Path, query and headers, without a credential yet. `path` is the client's after the route's rewrite. */
 export function buildOutgoing(
@@ -49,7 +37,7 @@ function forwardedHeaders(
     "host",
     rewriteHost(policies.urlRewrite?.authority, backend.origin.authority, target?.host, backend.credentials.length > 0),
   );
-  const named = incoming.has("connection") ? connectionNames(incoming) : undefined;
+  const named = connectionNames(incoming);
   headers.appendFrom(
     incoming,
     (name) => !(NEVER_FORWARDED.has(name) || backend.dropHeaders.has(name) || named?.has(name) === true),
@@ -65,12 +53,6 @@ function forwardedHeaders(
   const length = exchange.hasBody && !body ? incoming.get("content-length") : undefined;
   if (length !== undefined) headers.append("content-length", length);
   return headers;
-}
-
-function connectionNames(headers: HeaderList): ReadonlySet<string> {
-  return new Set(
-    headers.values("connection").flatMap((line) => line.split(",").map((name) => name.trim().toLowerCase())),
-  );
 }
 
 /** `pathOverride` stands for path and query. */

@@ -1,14 +1,14 @@
 /** The answer to a request that comes while there are enough: made once, and sent before anything is looked at. */
-import type { Exchange } from "./exchange.ts";
+import { plainErrorBody } from "./error-body.ts";
 import { ProxyError } from "./errors.ts";
+import type { Exchange } from "./exchange.ts";
+import { isWorthReading } from "./unread-body.ts";
 
 const RETRY_AFTER_S = 1;
-/** What is longer, or of unknown length, is not worth reading for the sake of the connection. */
-const WORTH_READING_BYTES = 64 * 1024;
 
 const { status, code, message } = new ProxyError("overloaded", "The gateway has too many requests under way.");
 export const SHED_STATUS = status;
-export const SHED_BODY = Buffer.from(JSON.stringify({ error: { message, type: "server_error", param: null, code } }));
+export const SHED_BODY = Buffer.from(plainErrorBody({ status, code, message }));
 const headers = {
   "content-type": "application/json",
   "retry-after": RETRY_AFTER_S,
@@ -31,8 +31,7 @@ function isShort(headers: readonly string[]): boolean {
   for (let index = 0; index < headers.length; index += 2) {
     const { length } = headers[index] ?? "";
     if (length === 17 && headers[index]?.toLowerCase() === "transfer-encoding") return false;
-    if (length === 14 && headers[index]?.toLowerCase() === "content-length")
-      return Number(headers[index + 1]) <= WORTH_READING_BYTES;
+    if (length === 14 && headers[index]?.toLowerCase() === "content-length") return isWorthReading(headers[index + 1]);
   }
   return true;
 }

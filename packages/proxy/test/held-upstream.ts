@@ -106,6 +106,7 @@ export function startPool(
   { tls, ...options }: Omit<ConnectionPoolsOptions, "limits" | "observer"> & { readonly tls?: UpstreamTls } = {},
 ) {
   const told: string[] = [];
+  const unresolved: string[] = [];
   const closings: (() => void)[] = [];
   let open = 0;
   let opened = 0;
@@ -119,6 +120,7 @@ export function startPool(
       open--;
       for (const closed of closings.splice(0)) closed();
     },
+    upstreamUnresolved: (endpoint, { message }) => void unresolved.push(`${endpoint}: ${message}`),
   };
   const origin = originOf(host({ host: address, ...(tls ? { tls } : {}) }), undefined);
   const pool = connectionPools({ engine: engineUnderTest, limits, observer, ...options })(origin, tls);
@@ -126,6 +128,7 @@ export function startPool(
   return {
     pool,
     limits: told,
+    unresolved,
     open: () => open,
     opened: () => opened,
     /** Resolves when the next connection has closed. */

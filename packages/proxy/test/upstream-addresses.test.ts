@@ -103,7 +103,7 @@ describe("a name that leads elsewhere", () => {
 test("a connection stays as long as its address is among those of the name, or none can be had", async () => {
   const upstream = await startHeld({ answerAll: true });
   const names = nameServer("127.0.0.1");
-  const { ask, open } = startPool(`it.test:${upstream.port}`, soon, names);
+  const { ask, open, unresolved } = startPool(`it.test:${upstream.port}`, soon, names);
   await ask().answer;
   for (const addresses of [["127.0.0.9", "127.0.0.1"], undefined, []]) {
     names.change(addresses);
@@ -114,6 +114,7 @@ test("a connection stays as long as its address is among those of the name, or n
     await again.answer;
     expect(again.isReused()).toBe(true);
   }
+  expect(unresolved).toEqual([`it.test:${upstream.port}: no answer`]);
 });
 
 test("a name is not asked about while nothing is connected", async () => {

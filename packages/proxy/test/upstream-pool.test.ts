@@ -1,5 +1,5 @@
 import { connect, type Socket } from "node:net";
-import { connectionPools, createUpstreams, originOf, type Dial } from "@keybearer/proxy";
+import { connectionPools, createUpstreams, originOf, type Dial, type UpstreamLimits } from "@keybearer/proxy";
 import { request, type Dispatcher } from "undici";
 import { describe, expect, test, vi } from "vitest";
 import { host, route } from "./definitions.ts";
@@ -163,6 +163,18 @@ describe("a pool's connections", () => {
     next.answer();
     last.answer();
     expect([await second.answer, await third.answer]).toEqual(["/b", "/c"]);
+  });
+
+  test("take an answer's head up to headBytes", async () => {
+    const upstream = await startHeld();
+    const asked = async (limits: Partial<UpstreamLimits>, bytes: number): Promise<unknown> => {
+      const { answer } = startPool(local(upstream), limits).ask("/a");
+      (await upstream.next()).answer({ "x-large": "x".repeat(bytes) });
+      return answer.catch(codeOf);
+    };
+    expect(await asked({}, 31 * 1024)).toBe("/a");
+    expect(await asked({}, 33 * 1024)).toBe("UND_ERR_HEADERS_OVERFLOW");
+    expect(await asked({ headBytes: 64 * 1024 }, 33 * 1024)).toBe("/a");
   });
 
   test("stay whole when undici will not take a request", async () => {

@@ -10,7 +10,7 @@ export interface RequestMetrics {
   connectionOpened(bind: string): void;
   connectionClosed(bind: string): void;
   handshakeFailed(bind: string): void;
-  /** A limit has bitten; `limit` is its name. */
+  /** A limit was reached; `limit` is its name. */
   limited(limit: string): void;
   /** `endpoint` is `host:port`. */
   upstreamConnectionOpened(endpoint: string): void;
@@ -238,7 +238,7 @@ function upstreamConnectionMetric(registry: Registry): (values: readonly string[
 function limitMetric(registry: Registry): (values: readonly string[]) => Counter {
   const metric = registry.counter({
     name: "keybearer_limits_total",
-    help: "How often a limit has bitten.",
+    help: "How often a limit was reached.",
     labels: ["limit"],
   });
   return cached((values) => metric.labels(...values));

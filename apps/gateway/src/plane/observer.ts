@@ -29,6 +29,8 @@ export function createObserver({ registry, access, log, format }: ObserverParts)
     limited: (limit) => metrics.limited(limit),
     upstreamConnectionOpened: (endpoint) => metrics.upstreamConnectionOpened(endpoint),
     upstreamConnectionClosed: (endpoint) => metrics.upstreamConnectionClosed(endpoint),
+    upstreamUnresolved: (endpoint, error) =>
+      log.warn("a provider's name cannot be resolved any more; open connections serve on", { endpoint, error }),
     get debugEnabled() {
       return log.enabled("debug");
     },

@@ -38,8 +38,8 @@ export function authSchema(schemas: KeySchemas) {
     besideKeys(),
     v.rawCheck(({ dataset, addIssue }) => {
       if (!dataset.typed || dataset.value.credentials === undefined || dataset.value.key?.isBare !== true) return;
-      const mend = "write key: { value: ... } beside credentials, the key or its source in value";
-      const text = message("CONFIG_MISPLACED_FIELD", "'credentials' has no effect beside a key in this form", mend);
+      const instead = "write key: { value: ... } beside credentials, the key or its source in value";
+      const text = message("CONFIG_MISPLACED_FIELD", "'credentials' has no effect beside a key in this form", instead);
       addIssue({ message: text, path: fieldPath("credentials") });
     }),
   );

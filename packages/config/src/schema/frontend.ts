@@ -3,15 +3,9 @@ import * as v from "valibot";
 import type { FrontendPolicies } from "../config.ts";
 import { parseDuration } from "../duration.ts";
 import type { Path } from "../errors.ts";
-import { message } from "../problem.ts";
 import { fields, may } from "./notes.ts";
 import { frontendHttpNotYet, frontendNotYet, frontendTlsNotYet } from "./unsupported.ts";
-import { byteSize, readText, wholeNumber } from "./values.ts";
-
-function sizeBetween(min: number, max: number) {
-  const text = message("CONFIG_VALUE", `expected a size from ${min} to ${max} bytes`);
-  return v.pipe(byteSize, v.minValue(min, text), v.maxValue(max, text));
-}
+import { readText, sizeBetween, wholeNumber } from "./values.ts";
 
 /** Milliseconds, at least one: there is a default, so leaving it out is no way to have no limit. */
 const period = readText(

@@ -35,11 +35,11 @@ function problemOf(text: string): string | undefined {
   if (/^\.{0,2}\//.test(text)) return undefined;
   const isPackage = /^(?:@[a-z\d~-][a-z\d._~-]*\/)?[a-z\d~-][a-z\d._~-]*$/.test(text);
   if (isPackage && !/\.[cm]?[jt]s$/.test(text)) return undefined;
-  const mends = new Map([
+  const fixes = new Map([
     ["~", "write the whole path, or one that begins with ./"],
     ["@", "write a package's name like @acme/keybearer-vault"],
   ]);
-  const fix = mends.get(text.charAt(0)) ?? "write a path with ./ in front";
+  const fix = fixes.get(text.charAt(0)) ?? "write a path with ./ in front";
   return message("CONFIG_VALUE", "neither a path nor the name of a package", fix);
 }
 

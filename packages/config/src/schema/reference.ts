@@ -63,10 +63,10 @@ export function sourceWords({ sources, unloadedSources = false }: SourceParts) {
 
 export type SourceWords = ReturnType<typeof sourceWords>;
 
-/** A key and nothing beside it: a bare text, or a map with a source's word. `mend`: where else a field has to stand. */
-export function referenceSchema(words: SourceWords, mend: (name: string) => string = valueForm) {
+/** A key and nothing beside it: a bare text, or a map with a source's word. `fix`: where else a field has to stand. */
+export function referenceSchema(words: SourceWords, fix: (name: string) => string = valueForm) {
   const { names, entries, isWord, map, toReference, bare } = words;
-  const besideValue = namesBesideValue.map((name) => [name, mend(name)] as const);
+  const besideValue = namesBesideValue.map((name) => [name, fix(name)] as const);
   const misplaced = { ...misplacedBesideWord, ...Object.fromEntries(besideValue) };
   const chosen = v.pipe(
     map(entries, { exactlyOne: names, misplaced }),

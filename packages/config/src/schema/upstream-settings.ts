@@ -3,7 +3,7 @@ import type * as v from "valibot";
 import type { UpstreamSettings } from "../config.ts";
 import { buildKeepAlive, keepalives } from "./frontend.ts";
 import { fields, may } from "./notes.ts";
-import { timeout, wholeNumber } from "./values.ts";
+import { sizeBetween, timeout, wholeNumber } from "./values.ts";
 
 const connections = wholeNumber(1, 65_535);
 
@@ -17,6 +17,7 @@ export const upstreamSettings = fields({
   queueTimeout: may(timeout, "How long a request may wait for a connection; 5s by default."),
   headerTimeout: may(timeout, "Until an answer begins; 10m by default."),
   bodyTimeout: may(timeout, "How long an answer that has begun may be silent; 5m by default."),
+  maxHeaderSize: may(sizeBetween(1024, 2 ** 20), "Status line and headers of an answer; 32KiB by default."),
   resolveInterval: may(timeout, "How often it is looked where a name leads; 30s by default."),
 });
 
@@ -31,6 +32,7 @@ export function buildUpstreamSettings(given: v.InferOutput<typeof upstreamSettin
     queueTimeoutMs: given?.queueTimeout ?? 5_000,
     headerTimeoutMs: given?.headerTimeout ?? 600_000,
     bodyTimeoutMs: given?.bodyTimeout ?? 300_000,
+    maxHeaderBytes: given?.maxHeaderSize ?? 32 * 1024,
     resolveIntervalMs: given?.resolveInterval ?? 30_000,
   };
 }

@@ -72,6 +72,12 @@ export const byteSize = v.pipe(
   }),
 );
 
+/** In bytes, both ends included. */
+export function sizeBetween(min: number, max: number) {
+  const text = message("CONFIG_VALUE", `expected a size from ${min} to ${max} bytes`);
+  return v.pipe(byteSize, v.minValue(min, text), v.maxValue(max, text));
+}
+
 export const listenAddress = v.pipe(
   v.string(),
   v.check((text) => !text.startsWith("unix:"), message("CONFIG_NOT_SUPPORTED", "a Unix socket is not supported yet")),

@@ -9,14 +9,17 @@ export interface AddressWatchOptions {
   readonly random: () => number;
   /** Not asked again after false, until it is woken. */
   readonly isWanted: () => boolean;
-  /** Never empty. Where the name cannot be resolved nothing is said. */
+  /** Never empty. */
   readonly resolved: (addresses: ReadonlySet<string>) => void;
+  /** The name cannot be resolved any more. Once, until it can. */
+  readonly failed: (error: Error) => void;
 }
 
 export class AddressWatch {
   readonly #options: AddressWatchOptions;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
+  #isFailing = false;
 
   constructor(options: AddressWatchOptions) {
     this.#options = options;
@@ -35,7 +38,7 @@ export class AddressWatch {
   }
 
   #look(): void {
-    const { hostname, lookup, isWanted, resolved } = this.#options;
+    const { hostname, lookup, isWanted } = this.#options;
     if (!isWanted()) {
       this.#timer = undefined;
       return;
@@ -44,8 +47,19 @@ export class AddressWatch {
       this.#timer = undefined;
       if (this.#isClosed) return;
       const addresses = Array.isArray(found) ? found.map(({ address }) => address) : [found];
-      if (!error && addresses.length > 0) resolved(new Set(addresses));
+      this.#found(error ?? new Set(addresses));
       this.wake();
     });
+  }
+
+  #found(found: Error | ReadonlySet<string>): void {
+    const { hostname, resolved, failed } = this.#options;
+    const wasFailing = this.#isFailing;
+    this.#isFailing = found instanceof Error || found.size === 0;
+    if (found instanceof Error || found.size === 0) {
+      if (!wasFailing) failed(found instanceof Error ? found : new Error(`${hostname} has no address`));
+    } else {
+      resolved(found);
+    }
   }
 }

@@ -12,11 +12,13 @@ import { Queue, type PoolHandler, type Waiting } from "./queue.ts";
 
 /** Called on the request path: must not throw, must not block. */
 export interface UpstreamObserver {
-  /** `upstream_queue_full`, `upstream_queue_wait` or `connect_timeout` has bitten. */
+  /** `upstream_queue_full`, `upstream_queue_wait` or `connect_timeout` was reached. */
   limited(limit: string): void;
   /** `endpoint` is `host:port`. */
   upstreamConnectionOpened(endpoint: string): void;
   upstreamConnectionClosed(endpoint: string): void;
+  /** Its name leads nowhere any more; connections that are open serve on. Once, until it leads somewhere again. */
+  upstreamUnresolved(endpoint: string, error: Error): void;
 }
 
 export interface ConnectionPoolOptions {

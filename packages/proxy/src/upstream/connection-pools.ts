@@ -28,7 +28,8 @@ export function connectionPools(options: ConnectionPoolsOptions = {}): Dispatche
   const { engine = "wire", observer, lookup = systemLookup, random = Math.random } = options;
   const createDial = options.dial ?? (engine === "wire" ? createWireDial : createUndiciDial);
   const limits = { ...upstreamLimits, ...options.limits };
-  const timeouts = {
+  const clientLimits = {
+    headBytes: limits.headBytes,
     headersTimeoutMs: limits.headerTimeoutMs,
     bodyTimeoutMs: limits.bodyTimeoutMs,
     idleTimeoutMs: limits.idleTimeoutMs,
@@ -37,8 +38,8 @@ export function connectionPools(options: ConnectionPoolsOptions = {}): Dispatche
     const dial = createDial({ origin, tls, limits, lookup });
     const attach =
       engine === "wire"
-        ? wireAttach(origin.url, timeouts)
-        : undiciAttach({ url: origin.url, timeouts, dial, servername: origin.hostname });
+        ? wireAttach(origin.url, clientLimits)
+        : undiciAttach({ url: origin.url, limits: clientLimits, dial, servername: origin.hostname });
     const pool = new ConnectionPool({ origin, limits, dial, attach, observer });
     const hostname = bareHost(origin);
     if (isIP(hostname) === 0) {
@@ -49,6 +50,7 @@ export function connectionPools(options: ConnectionPoolsOptions = {}): Dispatche
         random,
         isWanted: () => pool.size > 0,
         resolved: (addresses) => pool.keepOnly(addresses),
+        failed: (error) => observer?.upstreamUnresolved(origin.endpoint, error),
       });
     }
     return pool;

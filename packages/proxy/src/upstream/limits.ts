@@ -14,6 +14,8 @@ export interface UpstreamLimits {
   readonly queueSize: number;
   readonly queueTimeoutMs: number;
   readonly keepAlive: TcpKeepAlive | "off";
+  /** Of an answer: its status line and headers. */
+  readonly headBytes: number;
   /** Until the head of an answer. */
   readonly headerTimeoutMs: number;
   /** Of silence within an answer, while it is the upstream that is waited for. */
@@ -29,6 +31,7 @@ export const upstreamLimits: UpstreamLimits = {
   idleTimeoutMs: 90_000,
   queueSize: 1024,
   queueTimeoutMs: 5_000,
+  headBytes: 32 * 1024,
   // A model may think for minutes before it says its first word; the official clients wait ten.
   headerTimeoutMs: 600_000,
   bodyTimeoutMs: 300_000,

@@ -23,7 +23,10 @@ export interface ConnectionOwner {
   unsent(request: Dispatcher.DispatchOptions, handler: PoolHandler): void;
 }
 
-export interface ClientTimeouts {
+/** What a client bears of an upstream. */
+export interface ClientLimits {
+  /** Of an answer: its status line and headers. */
+  readonly headBytes: number;
   /** Until the head of an answer. */
   readonly headersTimeoutMs: number;
   /** Between the bytes of a body. */

@@ -3,13 +3,13 @@ import type { Socket } from "node:net";
 import type { Client, Dispatcher } from "undici";
 import type { Dial } from "./dial.ts";
 import { loadUndici } from "./load-undici.ts";
-import type { Attach, ClientTimeouts, ConnectionOwner, PooledConnection } from "./pooled-connection.ts";
+import type { Attach, ClientLimits, ConnectionOwner, PooledConnection } from "./pooled-connection.ts";
 import type { PoolHandler } from "./queue.ts";
 
 export interface UndiciConnectionOptions {
   /** `https://api.openai.com:443`. */
   readonly url: string;
-  readonly timeouts: ClientTimeouts;
+  readonly limits: ClientLimits;
   readonly dial: Dial;
   /** undici would take it from each request's Host, and the connection with it. */
   readonly servername: string;
@@ -33,7 +33,7 @@ class UndiciConnection implements PooledConnection {
     this.#owner = owner;
     this.#options = options;
     this.#socket = socket;
-    socket.once("close", this.#unused).setTimeout(options.timeouts.idleTimeoutMs, this.#unused);
+    socket.once("close", this.#unused).setTimeout(options.limits.idleTimeoutMs, this.#unused);
   }
 
   get isAlive(): boolean {
@@ -61,13 +61,14 @@ class UndiciConnection implements PooledConnection {
 
   #attach(): Client {
     this.#socket.off("close", this.#unused).setTimeout(0, this.#unused);
-    const { url, timeouts } = this.#options;
+    const { url, limits } = this.#options;
     let ready: Socket | undefined = this.#socket;
     const client = new (loadUndici().Client)(url, {
-      headersTimeout: timeouts.headersTimeoutMs,
-      bodyTimeout: timeouts.bodyTimeoutMs,
-      keepAliveTimeout: timeouts.idleTimeoutMs,
-      keepAliveMaxTimeout: timeouts.idleTimeoutMs,
+      maxHeaderSize: limits.headBytes,
+      headersTimeout: limits.headersTimeoutMs,
+      bodyTimeout: limits.bodyTimeoutMs,
+      keepAliveTimeout: limits.idleTimeoutMs,
+      keepAliveMaxTimeout: limits.idleTimeoutMs,
       pipelining: 1,
       allowH2: false,
       connect: (_target, done) => {

@@ -1,7 +1,7 @@
 /** Connections with the client of `wire` upon them. */
 import { ClientConnection, createClientDial } from "@keybearer/wire";
 import { bareHost, connectTls, keepAlive, type Dial, type DialOptions } from "./dial.ts";
-import type { Attach, ClientTimeouts } from "./pooled-connection.ts";
+import type { Attach, ClientLimits } from "./pooled-connection.ts";
 
 export function createWireDial({ origin, tls, limits, lookup }: DialOptions): Dial {
   const dial = createClientDial({
@@ -18,6 +18,10 @@ export function createWireDial({ origin, tls, limits, lookup }: DialOptions): Di
     });
 }
 
-export function wireAttach(origin: string, timeouts: ClientTimeouts): Attach {
-  return (socket, owner) => new ClientConnection(socket, { origin, ...timeouts, owner });
+/** Of an answer. */
+const HEADERS = 1000;
+
+export function wireAttach(origin: string, { headBytes, ...timeouts }: ClientLimits): Attach {
+  const headLimits = { headBytes, headers: HEADERS };
+  return (socket, owner) => new ClientConnection(socket, { origin, ...timeouts, headLimits, owner });
 }

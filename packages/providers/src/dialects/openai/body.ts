@@ -2,7 +2,8 @@
 import { isUtf8 } from "node:buffer";
 import type { BodyEdit, EditedBody } from "../../contract.ts";
 import { BodyError } from "../../errors.ts";
-import { BRACE_OPEN, QUOTE } from "./json-bytes.ts";
+import { asBuffer } from "./as-buffer.ts";
+import { BRACE_OPEN, LETTER_N, LETTER_T, QUOTE } from "./json-bytes.ts";
 import { scanObject, wantedNames, type JsonMember, type JsonObject } from "./json-scan.ts";
 import { editMultipart } from "./multipart.ts";
 import { splice, type Edit } from "./splice.ts";
@@ -12,7 +13,7 @@ import { splice, type Edit } from "./splice.ts";
  * Returns the same bytes where there is nothing to write. Throws BodyError.
  */
 export function editBody(body: Uint8Array, contentType: string | undefined, edit: BodyEdit): EditedBody {
-  const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const bytes = asBuffer(body);
   const isMultipart = contentType !== undefined && /^[ \t]*multipart\/form-data[ \t]*(?:;|$)/i.test(contentType);
   const edited = isMultipart ? editMultipart(bytes, contentType, edit) : editJson(bytes, edit);
   return edited.bytes === bytes ? { ...edited, bytes: body } : edited;
@@ -109,8 +110,6 @@ function insertion(object: JsonObject, members: string): Edit {
   return { start: object.inside, end: object.inside, bytes };
 }
 
-const LETTER_N = 0x6e;
-const LETTER_T = 0x74;
 const TRUE = Buffer.from("true");
 
 // One byte tells: the text was checked.

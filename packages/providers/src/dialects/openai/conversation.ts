@@ -1,5 +1,6 @@
 /** What a request's body says about the conversation that it belongs to. */
 import { BodyError } from "../../errors.ts";
+import { asBuffer } from "./as-buffer.ts";
 import { BRACE_OPEN, BRACKET_OPEN, QUOTE } from "./json-bytes.ts";
 import { scanElements, scanObject, wantedNames, type JsonMember } from "./json-scan.ts";
 
@@ -38,7 +39,7 @@ const openingTurns = 16;
 
 /** One pass over the body, without parsing it. Nothing is found in what is no JSON object; never throws. */
 export function readConversation(body: Uint8Array): BodyConversation {
-  const json = Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const json = asBuffer(body);
   try {
     const { members } = scanObject(json, names);
     // The last of two members counts, as in JSON.parse.

@@ -9,6 +9,9 @@ import {
   COLON,
   COMMA,
   DOT,
+  LETTER_F,
+  LETTER_N,
+  LETTER_T,
   MINUS,
   PLUS,
   QUOTE,
@@ -166,11 +169,11 @@ function skipScalar(json: Buffer, at: number): number {
   switch (json[at] ?? 0) {
     case QUOTE:
       return skipString(json, at + 1);
-    case 0x74:
+    case LETTER_T:
       return skipWord(json, at, "true");
-    case 0x66:
+    case LETTER_F:
       return skipWord(json, at, "false");
-    case 0x6e:
+    case LETTER_N:
       return skipWord(json, at, "null");
     default:
       return skipNumber(json, at);

@@ -1,5 +1,6 @@
 /** Reads the id of a response out of an answer that passes: a later request may go on from it. */
 import type { AnswerScanner } from "../../contract.ts";
+import { asBuffer } from "./as-buffer.ts";
 import { member, MemberSearch, stringReader } from "./member-search.ts";
 
 const idMember = member("id", '"');
@@ -24,7 +25,7 @@ export function responseIdScanner(found: (id: string) => void): AnswerScanner {
   return {
     push(chunk) {
       if (isOver) return;
-      const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      const bytes = asBuffer(chunk);
       ids.push(bytes);
       kinds.push(bytes);
       if (id === undefined || kind === undefined) return;

@@ -1,7 +1,8 @@
 /** Takes the extra usage event out of a chat stream, for a client that did not ask for it. */
 import type { StreamFilter } from "../../contract.ts";
+import { asBuffer } from "./as-buffer.ts";
 import { GrowingBuffer } from "./growing-buffer.ts";
-import { COLON } from "./json-bytes.ts";
+import { COLON, LETTER_N } from "./json-bytes.ts";
 
 /** A longer event is let through unread. */
 const eventLimitBytes = 1_048_576;
@@ -23,7 +24,7 @@ class UsageEventFilter implements StreamFilter {
   #droppedLast = false;
 
   push(chunk: Uint8Array): Uint8Array | undefined {
-    const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    const bytes = asBuffer(chunk);
     if (this.#isWhole(bytes) && usageAt(bytes, 0) === -1) {
       this.#droppedLast = false;
       return chunk;
@@ -178,6 +179,5 @@ function usageAt(bytes: Buffer, from: number): number {
   return -1;
 }
 
-const LETTER_N = 0x6e;
 const LF = 0x0a;
 const CR = 0x0d;

@@ -1,6 +1,7 @@
 /** Reads tokens and model out of an answer that passes. */
 import type { Usage, UsageScanner } from "../../contract.ts";
 import { BodyError } from "../../errors.ts";
+import { asBuffer } from "./as-buffer.ts";
 import { BRACE_OPEN, ZERO, isDigit } from "./json-bytes.ts";
 import { scanMembers, wantedNames, type WantedNames } from "./json-scan.ts";
 import { member, MemberSearch, stringReader, type ValueReader } from "./member-search.ts";
@@ -34,7 +35,7 @@ class OpenAIUsageScanner implements UsageScanner {
   );
 
   push(chunk: Uint8Array): void {
-    const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    const bytes = asBuffer(chunk);
     this.#usages.push(bytes);
     this.#models.push(bytes);
   }

@@ -1,7 +1,7 @@
 /** The answer to what never became a request, written on the socket by hand. */
 import type { Socket } from "node:net";
 import { ProxyError, type ProxyErrorCode } from "../../errors.ts";
-import { refusalBody } from "../refusal-body.ts";
+import { plainErrorBody } from "../../error-body.ts";
 
 const VERSION = ["version_not_supported", "The gateway speaks HTTP/1.1 and HTTP/1.0."] as const;
 
@@ -41,7 +41,7 @@ export function refuse(socket: Socket, error: ProxyError | undefined): void {
     socket.destroy();
     return;
   }
-  const body = refusalBody(error);
+  const body = plainErrorBody(error);
   const impatience = setTimeout(() => socket.destroy(), PATIENCE_MS).unref();
   socket.once("close", () => clearTimeout(impatience));
   const { STATUS_CODES } = process.getBuiltinModule("node:http");

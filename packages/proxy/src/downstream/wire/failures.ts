@@ -1,7 +1,7 @@
 /** What goes wrong on a connection of the wire engine, in the words of the proxy. */
 import type { FailureFacts, Refusal, WireErrorCode } from "@keybearer/wire";
+import { plainErrorBody } from "../../error-body.ts";
 import { ProxyError, type ProxyErrorCode } from "../../errors.ts";
-import { refusalBody } from "../refusal-body.ts";
 
 type Said = readonly [ProxyErrorCode, message: string];
 
@@ -28,5 +28,5 @@ export function failureOf(code: WireErrorCode, { limitBytes, timeoutMs, cause }:
 }
 
 export function refusalOf(error: ProxyError): Refusal {
-  return { status: error.status, headers: ["content-type", "application/json"], body: refusalBody(error) };
+  return { status: error.status, headers: ["content-type", "application/json"], body: plainErrorBody(error) };
 }
