@@ -62,6 +62,8 @@ describe("a query parameter", () => {
     ["?k%65y=theirs&%6bey=theirs", "?key=k"],
     ["?a=%zz&&b", "?a=%zz&&b&key=k"],
     ["??key=1", "??key=1&key=k"],
+    ["?a=1;key=theirs&b=2;c=3", "?b=2;c=3&key=k"],
+    ["?a;k%65y=theirs", "?key=k"],
   ])("replaces those of its name in %j: %s", (query, expected) => {
     expect(place(queryPlacement("key"), "k", { query }).query).toBe(expected);
   });

@@ -66,11 +66,11 @@ export function queryPlacement(name: string): Placement {
   };
 }
 
-/** Decodes as servers do (WHATWG URL, application/x-www-form-urlencoded). */
+/** Decodes as servers do (WHATWG URL, application/x-www-form-urlencoded), some of which end a parameter at a semicolon, too. */
 function isNamed(pair: string, name: string): boolean {
   // The `&` keeps URLSearchParams from dropping a `?` that belongs to the name.
-  for (const key of new URLSearchParams(`&${pair}`).keys()) return key === name;
-  return false;
+  const names = [...new URLSearchParams(`&${pair.replaceAll(";", "&")}`).keys()];
+  return names.includes(name) || new URLSearchParams(`&${pair}`).has(name);
 }
 
 const cookieOctets = /^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*$/; // RFC 6265, 4.1.1

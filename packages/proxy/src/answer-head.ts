@@ -1,6 +1,7 @@
 /** The head of an answer as the client gets it: what the upstream said, without what is not for the client. */
 import { HeaderList } from "@keybearer/providers";
 import type { Backend } from "./backend.ts";
+import type { UpstreamAnswer } from "./dispatch.ts";
 import { connectionNames, HOP_BY_HOP } from "./hop-by-hop.ts";
 import type { Transaction } from "./transaction.ts";
 
@@ -20,7 +21,7 @@ const ACCOUNT_HEADERS = new Set(["openai-organization", "openai-project", "anthr
 
 /** Name, value, name, value. */
 export function answerHead(
-  incoming: HeaderList,
+  { status, headers: incoming }: Pick<UpstreamAnswer, "status" | "headers">,
   backend: Backend,
   { requestId, answerHeaders, ownsCors, streaming, key }: Transaction,
 ): readonly string[] {
@@ -34,8 +35,8 @@ export function answerHead(
     (guarded && name === "set-cookie") ||
     (isOwnKey && ACCOUNT_HEADERS.has(name)) ||
     (backend.tellsKey && name === KEY_HEADER) ||
-    // Events may be taken out, and should the stream break, an event of ours is its last.
-    (streaming && name === "content-length") ||
+    // Events may be taken out, and should the stream break, an event of ours is its last. None with a 204: RFC 9110 section 8.6.
+    ((streaming || status === 204) && name === "content-length") ||
     (ownsCors && name.startsWith("access-control-"));
   const head = new HeaderList();
   head.append("x-request-id", requestId);

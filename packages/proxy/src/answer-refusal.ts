@@ -17,7 +17,9 @@ export function answerRefusal(
 ): void {
   const { exchange } = transaction;
   const bytes = body ? scrubBytes(body, versions) : Buffer.from(errorBody(transaction, { status, ...UNREADABLE }));
-  const kept = HeaderList.from(answerHead(headers, backend, transaction).map((text) => scrub(text, versions)));
+  const kept = HeaderList.from(
+    answerHead({ status, headers }, backend, transaction).map((text) => scrub(text, versions)),
+  );
   kept.delete("content-encoding");
   // A stream that failed before it began is an error like any other.
   if (!body || kept.get("content-type")?.startsWith("text/event-stream")) kept.set("content-type", "application/json");

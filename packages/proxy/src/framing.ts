@@ -78,6 +78,7 @@ function checkCoding(value: string, isOld: boolean, count: number): void {
     throw new ProxyError("invalid_request", "The only transfer coding is chunked, once, in HTTP/1.1.");
 }
 
-function hasToken(list: string, token: string): boolean {
+/** Whether the list of a header has it; the token in lower case. */
+export function hasToken(list: string, token: string): boolean {
   return list !== "" && list.split(",").some((item) => item.trim().toLowerCase() === token);
 }

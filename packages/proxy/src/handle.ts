@@ -11,6 +11,7 @@ import { checkFraming } from "./framing.ts";
 import { limitOf } from "./limits.ts";
 import type { Observer } from "./observer.ts";
 import { isPreflight } from "./policies/cors.ts";
+import { mayPassOn } from "./policies/max-forwards.ts";
 import { rewritePath } from "./policies/url-rewrite.ts";
 import type { ReplayBudget } from "./replay.ts";
 import { RequestCredentials } from "./request-facts.ts";
@@ -98,7 +99,9 @@ function applyPolicies(transaction: Transaction, route: CompiledRoute, credentia
     answerWith(transaction, status, named, body);
     return true;
   }
-  return false;
+  if (mayPassOn(exchange.head.method, headers)) return false;
+  answerWith(transaction, 204, [], "");
+  return true;
 }
 
 /** By weight; a backend of weight 0 gets nothing. */

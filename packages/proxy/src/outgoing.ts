@@ -51,7 +51,7 @@ function forwardedHeaders(
   }
   // An edited body has a length of its own, which undici counts; one that is relayed unread keeps the client's.
   const length = exchange.hasBody && !body ? incoming.get("content-length") : undefined;
-  if (length !== undefined) headers.append("content-length", length);
+  if (length !== undefined) headers.append("content-length", String(Number(length)));
   return headers;
 }
 

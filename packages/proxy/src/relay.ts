@@ -34,7 +34,7 @@ export function relay(
   const dialect = readable && backend.ai ? transaction.dialect : undefined;
   transaction.streaming = readable && isEventStream(answer.headers);
   const sink = new Relay(exchange, transaction, {
-    head: answerHead(answer.headers, backend, transaction),
+    head: answerHead(answer, backend, transaction),
     status: answer.status,
     begun,
     scanner: dialect?.usageScanner(),

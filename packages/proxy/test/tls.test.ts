@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
 import { connect as connectTcp, createServer, type AddressInfo } from "node:net";
 import { Duplex } from "node:stream";
@@ -212,7 +213,8 @@ describe.skipIf(!hasOpenssl)("a listener with TLS (skipped without openssl)", ()
 
   test("asks for a client certificate where it has a root, and no other listener does", async () => {
     const bed = await front([listener("a", "a.test", { clientCertificates: true }), listener("b", "b.test", {})], {
-      a: { ...pairs.a, root: authority.ca },
+      // Several, as in a bundle: more than node takes to derive a key for.
+      a: { ...pairs.a, root: createAuthority("others").ca.repeat(3) + authority.ca },
       b: pairs.b,
     });
     expect(await refusal(bed, "a.test", pairs.client)).toBe("200 a");
@@ -238,6 +240,33 @@ describe.skipIf(!hasOpenssl)("a listener with TLS (skipped without openssl)", ()
     const socket = await shake(bed, "b.test");
     expect([socket.getProtocol(), socket.getCipher().name]).toEqual(["TLSv1.2", "ECDHE-ECDSA-AES128-GCM-SHA256"]);
     expect(await refusal(bed, "b.test", { ciphers: "ECDHE-ECDSA-AES256-GCM-SHA384" })).toMatch(/HANDSHAKE_FAILURE/);
+  });
+
+  test("speaks no version of which it is told no cipher", async () => {
+    const bed = await front(
+      [
+        listener("a", "a.test", { ciphers: ["ECDHE-ECDSA-AES128-GCM-SHA256"] }),
+        listener("b", "b.test", { ciphers: ["TLS_AES_128_GCM_SHA256"] }),
+      ],
+      { a: pairs.a, b: pairs.b },
+    );
+    expect((await shake(bed, "a.test")).getProtocol()).toBe("TLSv1.2");
+    expect(await refusal(bed, "a.test", { minVersion: "TLSv1.3" })).toMatch(/PROTOCOL_VERSION/);
+    expect((await shake(bed, "b.test")).getCipher().name).toBe("TLS_AES_128_GCM_SHA256");
+    expect(await refusal(bed, "b.test", { maxVersion: "TLSv1.2" })).toMatch(/PROTOCOL_VERSION/);
+    const none = { maxVersion: "TLSv1.2", ciphers: ["TLS_AES_128_GCM_SHA256"] } as const;
+    await expect(front([listener("a", undefined, none)], { a: pairs.a })).rejects.toThrow("no cipher suite belongs to");
+  });
+
+  test("takes no key of another kind for that of its certificate", async () => {
+    const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    const another = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+    await expect(front([listener("a", undefined, {})], { a: { cert: pairs.a.cert, key: another } })).rejects.toThrow(
+      "the private key is not that of the certificate",
+    );
+    const bed = await front([listener("a", undefined, {})], { a: pairs.a });
+    bed.put("a", { cert: pairs.a.cert, key: another });
+    expect(await refusal(bed, "a.test")).toBe("200 a");
   });
 
   test("takes no cipher without forward secrecy or authentication of what it encrypts, unless told to", async () => {

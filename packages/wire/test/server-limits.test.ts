@@ -57,6 +57,22 @@ test("a connection is idle between two requests, not while one is served", async
   expect(bed.limited).toEqual(["connection_idle"]);
 });
 
+test("empty lines, one by one, are no request: before the first its time runs out, behind it the connection is idle", async () => {
+  const bed = await startServer((exchange) => void echo(exchange));
+  const [fresh, used] = [await bed.connect(), await bed.connect()];
+  used.send(get("/"));
+  await used.answer();
+  const now = performance.now();
+  const step = 500;
+  for (let ms = 0; ms <= limits.idleTimeoutMs + step; ms += step) {
+    if (ms % (50 * step) === 0) await Promise.all([fresh, used].map((client) => client.sendApart(["\r\n"])));
+    bed.check(now + ms);
+  }
+  expect(await fresh.rest()).toMatch(/^HTTP\/1.1 408 /);
+  expect(await used.ended).toMatch(/^(?:end|reset)$/);
+  expect(bed.limited).toEqual(["connection_idle"]);
+});
+
 test("a client that takes nothing of its answer is cut, and whoever answers is told", async () => {
   const reasons: unknown[] = [];
   const bed = await startServer((exchange) => {

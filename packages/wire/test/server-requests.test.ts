@@ -116,6 +116,17 @@ test("requests that are sent ahead wait where they are, and all have their answe
   for (let index = 0; index < count; index++) expect((await client.answer()).body.length).toBe(1000);
 });
 
+test("what comes behind the last answer is thrown away, and not kept until the connection has closed", async () => {
+  const bed = await startServer((exchange) => void setImmediate(() => void echo(exchange)));
+  const client = await bed.connect();
+  client.send(`GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nGET /next HTTP/1.1\r\n`);
+  await client.answer();
+  const before = process.memoryUsage().arrayBuffers;
+  const bytes = Buffer.alloc(1024 * 1024, "x");
+  for (let count = 0; count < 40; count++) await new Promise((resolve) => client.socket.write(bytes, resolve));
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(10 * bytes.length);
+});
+
 test("answers to requests that were sent ahead do not pile up before a client that takes none", async () => {
   let answers = 0;
   const bed = await startServer((exchange) => {

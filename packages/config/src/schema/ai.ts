@@ -10,7 +10,7 @@ import { described, fields, may, must, noted } from "./notes.ts";
 import { type backendPoliciesSchema, buildBackendPolicies } from "./policies.ts";
 import { indexPath, namePath } from "./unique.ts";
 import { aiNotYet, providerFieldsNotYet, providersNotYet } from "./unsupported.ts";
-import { nonEmptyText, target, urlPath } from "./values.ts";
+import { nonEmptyText, target, urlPath, urlPathAndQuery } from "./values.ts";
 
 /** What this package needs of a provider. `@keybearer/providers`' Provider is one. */
 export interface ProviderSchema {
@@ -29,7 +29,7 @@ export function aiSchema(providers: readonly ProviderSchema[], policies: ReturnT
   const providerHint = "Which provider, and what it is told.";
   const shared = {
     hostOverride: may(target, "`host:port` in place of the provider's own; without TLS unless backendTLS or port 443."),
-    pathOverride: may(urlPath, "Path in place of the provider's own, query included."),
+    pathOverride: may(urlPathAndQuery, "Path in place of the provider's own, query included."),
     pathPrefix: may(urlPath, "What stands in place of the provider's /v1."),
     policies: may(policies, "Policies for this provider; they go before the backend's."),
   };

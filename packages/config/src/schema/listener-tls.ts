@@ -30,6 +30,11 @@ const cipher = readText(
   `one of ${[...ciphers.keys()].join(", ")}`,
 );
 
+/** By OpenSSL's name: those of TLS 1.3 alone begin so. */
+function isOfNewest(name: string): boolean {
+  return name.startsWith("TLS_");
+}
+
 const notEmpty = message("CONFIG_VALUE", "this list is empty");
 
 export const listenerTlsSchema = v.pipe(
@@ -56,6 +61,24 @@ export const listenerTlsSchema = v.pipe(
     ({ minTLSVersion, minTlsVersion, maxTLSVersion, maxTlsVersion }) =>
       (minTLSVersion ?? minTlsVersion) !== "TLS_V1_3" || (maxTLSVersion ?? maxTlsVersion) !== "TLS_V1_2",
     message("CONFIG_VALUE", "the lowest version is higher than the highest", "leave maxTLSVersion out"),
+  ),
+  v.check(
+    ({ cipherSuites, minTLSVersion, minTlsVersion }) =>
+      (minTLSVersion ?? minTlsVersion) !== "TLS_V1_3" || !cipherSuites?.length || cipherSuites.some(isOfNewest),
+    message(
+      "CONFIG_VALUE",
+      "none of cipherSuites belongs to TLS 1.3",
+      "add TLS_AES_128_GCM_SHA256, or lower minTLSVersion",
+    ),
+  ),
+  v.check(
+    ({ cipherSuites, maxTLSVersion, maxTlsVersion }) =>
+      (maxTLSVersion ?? maxTlsVersion) !== "TLS_V1_2" || !cipherSuites?.length || !cipherSuites.every(isOfNewest),
+    message(
+      "CONFIG_VALUE",
+      "none of cipherSuites belongs to TLS 1.2",
+      "add ECDHE-RSA-AES128-GCM-SHA256, or leave maxTLSVersion out",
+    ),
   ),
 );
 

@@ -119,13 +119,23 @@ export const headerValue = v.pipe(
   v.check(isFieldValue, message("CONFIG_VALUE", "expected printable text without spaces around it")),
 );
 
-/** Path on a server, as it is sent. */
-export const urlPath = v.pipe(
+/** Path on a server, as it is sent; a query may follow. */
+export const urlPathAndQuery = v.pipe(
   v.string(),
   v.check((text) => text.startsWith("/"), message("CONFIG_VALUE", "a path begins with /")),
   v.check(
     (text) => /^[!-~]*$/.test(text),
     message("CONFIG_VALUE", "a path has no spaces and no letters beyond ASCII", "percent-encode them"),
+  ),
+  v.check((text) => !text.includes("#"), message("CONFIG_VALUE", "no server is sent what follows a #", "leave it out")),
+);
+
+/** Path on a server, as it is sent. */
+export const urlPath = v.pipe(
+  urlPathAndQuery,
+  v.check(
+    (text) => !text.includes("?"),
+    message("CONFIG_VALUE", "a query is no part of a path", "leave out the ? and what follows"),
   ),
 );
 

@@ -1,8 +1,9 @@
 /** A listener's side of TLS: who shakes hands for it, with the certificate that is current then. */
-import { constants, hkdfSync } from "node:crypto";
+import { constants, createHash, hkdfSync } from "node:crypto";
 import { createServer, type Server, type TlsOptions } from "node:tls";
 import type { ListenerDefinition, ListenerTls, TlsMaterial } from "../definition.ts";
 import { DefinitionError } from "../errors.ts";
+import { pairError } from "../tls-pair.ts";
 
 /** What handshakes need and a definition does not hold: asked for whenever a connection begins. */
 export interface TlsSecrets {
@@ -95,10 +96,15 @@ export class Acceptor {
    * at neither when it resumes, and would take a client for verified that another listener has let in.
    */
   #tickets({ root }: TlsMaterial, ticketKey: Uint8Array): Pick<TlsOptions, "ticketKeys" | "sessionIdContext"> {
-    const scope = JSON.stringify([this.#bind, this.#hostname ?? null, this.#tls, root ?? null]);
+    const scope = digest(JSON.stringify([this.#bind, this.#hostname ?? null, this.#tls, root ?? null]));
     const key = (use: string, length: number) => Buffer.from(hkdfSync("sha256", ticketKey, "", use + scope, length));
     return { ticketKeys: key("ticket", TICKET_KEY_BYTES), sessionIdContext: key("context", 16).toString("hex") };
   }
+}
+
+/** Of any length: what a key is derived for may have 1,024 bytes in node, and authorities have more. */
+function digest(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }
 
 /** The reason why a listener cannot use this; undefined: it can. */
@@ -116,19 +122,32 @@ export function listenerTlsError(
 
 function contextOptions(
   { cert, key, root }: TlsMaterial,
-  { clientCertificates, minVersion = "TLSv1.2", maxVersion = "TLSv1.3", ciphers = CIPHERS }: Omit<ListenerTls, "id">,
+  { clientCertificates, ciphers = CIPHERS, ...versions }: Omit<ListenerTls, "id">,
 ): TlsOptions {
   // Empty texts are none to node, and it would refuse every client.
   if (cert === "" || key === "") throw new Error("a listener needs both cert and key");
+  const mismatch = pairError(cert, key);
+  if (mismatch) throw mismatch;
   if (clientCertificates && root === undefined) throw new Error("nobody is trusted to sign the clients' certificates");
   return {
     cert,
     key,
     ...(root === undefined ? {} : { ca: root }),
-    minVersion,
-    maxVersion,
+    ...versionsOf(ciphers, versions),
     // Another handshake on the same connection would not be looked at by anyone.
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
     ciphers: ciphers.join(":"),
   };
+}
+
+/** Those of which there is a suite: of a version without one, OpenSSL would take its own. */
+function versionsOf(
+  ciphers: readonly string[],
+  { minVersion = "TLSv1.2", maxVersion = "TLSv1.3" }: Pick<ListenerTls, "minVersion" | "maxVersion">,
+): Required<Pick<ListenerTls, "minVersion" | "maxVersion">> {
+  const ofNewest = ciphers.filter((name) => name.startsWith("TLS_")).length;
+  const lowest = ofNewest === ciphers.length ? "TLSv1.3" : minVersion;
+  const highest = ofNewest === 0 ? "TLSv1.2" : maxVersion;
+  if (lowest > highest) throw new Error("no cipher suite belongs to a TLS version that is allowed");
+  return { minVersion: lowest, maxVersion: highest };
 }

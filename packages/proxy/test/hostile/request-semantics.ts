@@ -1,10 +1,11 @@
 /** What a request asks of the connection: Expect, Upgrade, Connection, methods, and requests in a row. */
-import { get, head, post, refused, served, servedThen, type RequestCase, type Seen } from "./cases.ts";
+import { answered, get, head, post, refused, served, servedThen, type RequestCase, type Seen } from "./cases.ts";
 
 const root = { method: "GET", target: "/" };
 const abc = { method: "POST", target: "/", body: "abc" };
 const NOT_TOLD =
   "node closes the connection of a client that waited to be told and was not; RFC 9110 forbids it to wait";
+const LOST = "node's parser loses what comes with a request that asks for an upgrade; nothing behind it is served";
 const CHUNKED = "Transfer-Encoding: chunked";
 const WEBSOCKET = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhl"];
 
@@ -89,6 +90,7 @@ export const semantics: readonly RequestCase[] = [
     name: "Upgrade: websocket in HTTP/1.0 counts for nothing",
     bytes: head("GET / HTTP/1.0", "Connection: keep-alive, Upgrade", "Upgrade: websocket"),
     outcome: served({ ...root, headers: { upgrade: undefined } }),
+    nodeHttp: { because: LOST, outcome: servedThen("closed", root) },
   },
   {
     name: "Upgrade: h2c counts for nothing, and its settings stay here (h2c smuggling)",
@@ -97,25 +99,51 @@ export const semantics: readonly RequestCase[] = [
       ...root,
       headers: { upgrade: undefined, connection: "keep-alive", "http2-settings": undefined },
     }),
+    nodeHttp: { because: LOST, outcome: servedThen("closed", root) },
   },
   {
     name: "Upgrade: h2c, its settings not named by Connection",
     bytes: get("/", "Connection: Upgrade", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__"),
     outcome: served({ ...root, headers: { upgrade: undefined, "http2-settings": undefined } }),
+    nodeHttp: { because: LOST, outcome: servedThen("closed", root) },
   },
   {
     name: "Upgrade: h2c with a body",
     bytes: `${post("Connection: Upgrade", "Upgrade: h2c", "Content-Length: 3")}abc`,
     outcome: served({ ...abc, headers: { upgrade: undefined } }),
+    nodeHttp: { because: LOST, outcome: servedThen("closed", abc) },
   },
   {
     name: "Upgrade: TLS/1.0 counts for nothing",
     bytes: get("/", "Connection: Upgrade", "Upgrade: TLS/1.0"),
     outcome: served({ ...root, headers: { upgrade: undefined } }),
+    nodeHttp: { because: LOST, outcome: servedThen("closed", root) },
+  },
+  {
+    name: "Upgrade: foo, and a request behind it in the same bytes",
+    bytes: get("/", "Connection: Upgrade", "Upgrade: foo") + get("/next"),
+    outcome: served({ ...root, headers: { upgrade: undefined } }, at("/next")),
+    nodeHttp: { because: LOST, outcome: servedThen("closed", root) },
+  },
+  {
+    name: "Upgrade: foo, and behind it a body that looks like a request",
+    bytes: `${get("/", "Connection: Upgrade", "Upgrade: foo")}${post(`Content-Length: ${get("/smuggled").length}`)}${get("/smuggled")}`,
+    outcome: served(root, { method: "POST", target: "/", body: get("/smuggled") }),
+    nodeHttp: { because: LOST, outcome: servedThen("closed", root) },
   },
   { name: "TRACE, whose answer would show the key", bytes: head("TRACE / HTTP/1.1"), outcome: refused(405) },
   { name: "TRACE with a body", bytes: `${head("TRACE / HTTP/1.1", "Content-Length: 3")}abc`, outcome: refused(405) },
   { name: "OPTIONS", bytes: head("OPTIONS /a HTTP/1.1"), outcome: served({ method: "OPTIONS", target: "/a" }) },
+  {
+    name: "OPTIONS that nobody may pass on",
+    bytes: head("OPTIONS /a HTTP/1.1", "Max-Forwards: 0"),
+    outcome: answered(204),
+  },
+  {
+    name: "OPTIONS that ten may pass on",
+    bytes: head("OPTIONS /a HTTP/1.1", "Max-Forwards: 10"),
+    outcome: served({ method: "OPTIONS", target: "/a", headers: { "max-forwards": "9" } }),
+  },
   { name: "HEAD", bytes: head("HEAD /a HTTP/1.1"), outcome: served({ method: "HEAD", target: "/a" }) },
   {
     name: "Connection names headers, which stay here",

@@ -38,6 +38,11 @@ export const responseBodies: readonly ResponseCase[] = [
   length("2 to the 64th and 2", "Content-Length: 18446744073709551618"),
   length("2 to the 53rd and 1", "Content-Length: 9007199254740993"),
   length("a space before the colon", "Content-Length : 2"),
+  {
+    name: "a length with leading zeros, which is one",
+    bytes: `${ok("Content-Length: 0000000000000000000002")}ok`,
+    outcome: relayed("kept"),
+  },
   length("on a folded line", "Content-Length:\r\n 2"),
   length("behind a bare LF", "X-A: 1\nContent-Length: 2"),
   length("with chunks", "Content-Length: 2", CHUNKED),
@@ -169,5 +174,10 @@ export const responseBodies: readonly ResponseCase[] = [
     method: "HEAD",
     bytes: ok("Content-Length: 12"),
     outcome: relayed("either", { body: "", headers: { "content-length": "12" } }),
+  },
+  {
+    name: "204 with a length, which none may have",
+    bytes: ["HTTP/1.1 204 No Content", "Content-Length: 0", "", ""].join("\r\n"),
+    outcome: relayed("either", { status: 204, body: "", headers: { "content-length": undefined } }),
   },
 ];

@@ -1,6 +1,7 @@
 /** Writes the head of a request (RFC 9112 section 3): what does not belong into one is refused, never repaired. */
 import { stringify } from "node:querystring";
 import type { Dispatcher } from "undici";
+import { readContentLength } from "../syntax/content-length.ts";
 import { ClientError, invalidArgument } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
 import { flatHeaders } from "./request-headers.ts";
@@ -94,8 +95,8 @@ const SPECIAL: ReadonlySet<string> = new Set([
 function noteSpecial(exchange: Exchange, name: string, value: string): void {
   if (name === "content-length") {
     if (exchange.contentLength !== -1) throw invalidArgument("duplicate content-length header");
-    if (!/^\d{1,15}$/.test(value)) throw invalidArgument("invalid content-length header");
-    exchange.contentLength = Number(value);
+    exchange.contentLength = readContentLength(value);
+    if (exchange.contentLength === -1) throw invalidArgument("invalid content-length header");
   } else if (name === "connection") {
     for (const token of value.toLowerCase().split(",")) {
       if (!TOKEN.test(token.trim())) throw invalidArgument("invalid connection header");

@@ -1,5 +1,6 @@
 /** The head of an answer, as text: what it was given, and what the engine adds (RFC 9110 section 6.6.1, RFC 9112 section 4). */
 import { LOWER_TOKEN, TEXT, type ByteSet } from "../syntax/characters.ts";
+import { readContentLength } from "../syntax/content-length.ts";
 
 const statusLines = new Map<number, string>();
 
@@ -56,7 +57,7 @@ export class AnswerHead {
   }
 
   #noteLength(value: string): void {
-    const length = /^\d{1,15}$/.test(value) ? Number(value) : -1;
+    const length = readContentLength(value);
     if (length === -1 || (this.contentLength !== -1 && this.contentLength !== length))
       throw invalid("ERR_INVALID_CHAR", "not one length in", "content-length");
     this.contentLength = length;

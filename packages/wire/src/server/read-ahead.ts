@@ -1,9 +1,10 @@
 /** What a client has sent behind the request whose answer is due: a copy that grows to a bound. */
 
 const SMALLEST_BYTES = 1024;
+const NOTHING = Buffer.alloc(0);
 
 export class ReadAhead {
-  #buffer = Buffer.alloc(0);
+  #buffer = NOTHING;
   #start = 0;
   #end = 0;
 
@@ -20,8 +21,12 @@ export class ReadAhead {
   consume(read: (bytes: Buffer, start: number, end: number) => number): void {
     this.#start = read(this.#buffer, this.#start, this.#end);
     if (this.#start < this.#end) return;
+    this.clear();
+  }
+
+  clear(): void {
     this.#start = this.#end = 0;
-    this.#buffer = Buffer.alloc(0);
+    this.#buffer = NOTHING;
   }
 
   #grow(needed: number): void {

@@ -62,6 +62,7 @@ export class RequestReader implements TakeContent {
   /** bytes[0..length), valid during the call. */
   received(bytes: Buffer, length: number): void {
     this.receivedBytes += length;
+    if (this.stage === "closing") return;
     const at = this.#ahead.length === 0 ? this.#read(bytes, 0, length) : 0;
     if (at < length) this.#ahead.append(bytes, at, length);
     this.adjust();
@@ -84,6 +85,7 @@ export class RequestReader implements TakeContent {
   /** What still comes is thrown away. */
   close(): void {
     this.stage = "closing";
+    this.#ahead.clear();
     this.adjust();
   }
 
@@ -119,8 +121,10 @@ export class RequestReader implements TakeContent {
     let at = start;
     try {
       if (this.stage === "head") {
-        if (!this.#head.isBegun) this.turns += 1;
+        const wasBegun = this.#head.isBegun;
         at = this.#head.read(bytes, start, end, this.#sink.headLimits);
+        // Empty lines before a request are not its beginning: they buy no time.
+        if (!wasBegun && (at !== -1 || this.#head.isBegun)) this.turns += 1;
         if (at === -1) return end;
         isNew = this.#open();
       }

@@ -25,6 +25,8 @@ export class NodeConnection {
   #fault: Fault | undefined;
   #draining = false;
   #over = false;
+  /** Since when no request is known. */
+  #restingMs = performance.now();
 
   constructor(socket: Socket, options: Pick<ServerOptions, "handle" | "limited">) {
     this.#socket = socket;
@@ -46,6 +48,7 @@ export class NodeConnection {
   finished(exchange: NodeExchange): void {
     if (exchange !== this.#current) return;
     this.#current = undefined;
+    this.#restingMs = performance.now();
     if (exchange.isLast) this.#over = true;
     if (this.#fault && this.#waiting.length === 0 && !this.#over) this.refuse(this.#fault);
     else this.#next();
@@ -92,9 +95,20 @@ export class NodeConnection {
       this.#closeAfterwards();
     }
     const exchange = this.#current;
-    if (!exchange || this.#refused) return;
+    if (this.#refused) return;
+    if (!exchange) {
+      this.#checkIdle(nowMs, limits);
+      return;
+    }
     this.#checkBody(exchange, nowMs, limits.bodyTimeoutMs);
     this.#checkReader(exchange, nowMs, limits.sendTimeoutMs);
+  }
+
+  /** Node begins to count anew with every byte, those that begin no request too. */
+  #checkIdle(nowMs: number, { idleTimeoutMs, headTimeoutMs }: FrontendLimits): void {
+    if (nowMs - this.#restingMs <= idleTimeoutMs + headTimeoutMs) return;
+    this.#options.limited("connection_idle");
+    this.#socket.destroy();
   }
 
   #checkBody({ isAwaited }: NodeExchange, nowMs: number, limitMs: number): void {

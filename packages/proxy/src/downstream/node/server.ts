@@ -1,6 +1,7 @@
 /** A port, served by node:http: accepts, makes exchanges, drains and closes. */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { hasToken } from "../../framing.ts";
 import type { FrontendLimits } from "../../limits.ts";
 import { admit } from "../admission.ts";
 import { CHECK_MS, listen, type ListeningServer, type ServerOptions } from "../server.ts";
@@ -121,8 +122,15 @@ class Connections {
       if (!response.writableFinished) exchange.clientGone();
       if (this.#draining) this.#server.closeIdleConnections();
     });
+    // Behind an upgrade, even one that nobody takes up, node's parser loses what came with it.
+    if (asksForUpgrade(request)) exchange.closeAfterwards();
     connection.receive(exchange);
   }
+}
+
+/** As node's parser sees it, which looks at no version. */
+function asksForUpgrade({ headers: { upgrade, connection = "" } }: IncomingMessage): boolean {
+  return upgrade !== undefined && hasToken(connection, "upgrade");
 }
 
 /** Node reads them anew for each connection. */
