@@ -67,11 +67,9 @@ export function dispatch(dispatcher: UpstreamDispatcher, request: UpstreamReques
 
 class Call implements PoolHandler, Attempt, UpstreamAnswer {
   readonly readsRawHeaders = true;
-  readonly answer: Promise<UpstreamAnswer>;
+  readonly #answered = Promise.withResolvers<UpstreamAnswer>();
   status = 0;
   headers = new HeaderList();
-  #resolve!: (answer: UpstreamAnswer) => void;
-  #reject!: (error: unknown) => void;
   #controller: Dispatcher.DispatchController | undefined;
   #sink: AnswerSink | undefined;
   /** What came between the head and `attach`. */
@@ -86,11 +84,11 @@ class Call implements PoolHandler, Attempt, UpstreamAnswer {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(timeout: Timeout | undefined) {
-    this.answer = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
     if (timeout) this.#timer = setTimeout(() => this.abort(timeout.error), timeout.ms);
+  }
+
+  get answer(): Promise<UpstreamAnswer> {
+    return this.#answered.promise;
   }
 
   onQueued(leave: () => void): void {
@@ -120,7 +118,7 @@ class Call implements PoolHandler, Attempt, UpstreamAnswer {
     if (isEventStream(headers)) clearTimeout(this.#timer);
     this.status = status;
     this.headers = headers;
-    this.#resolve(this);
+    this.#answered.resolve(this);
   }
 
   /** What undici lets pass, and would mean something else to whoever reads it after us. */
@@ -177,7 +175,7 @@ class Call implements PoolHandler, Attempt, UpstreamAnswer {
   /** Before it was sent: a fault of ours, which whoever waits for the answer reports. */
   fail(cause: unknown): void {
     clearTimeout(this.#timer);
-    this.#reject(cause);
+    this.#answered.reject(cause);
   }
 
   abort(reason: ProxyError): void {
@@ -192,7 +190,7 @@ class Call implements PoolHandler, Attempt, UpstreamAnswer {
     if (this.#failure || this.#ended) return;
     clearTimeout(this.#timer);
     this.#failure = error;
-    if (this.status === 0) this.#reject(error);
+    if (this.status === 0) this.#answered.reject(error);
     else this.#sink?.error(error);
   }
 }

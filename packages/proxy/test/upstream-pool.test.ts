@@ -1,7 +1,8 @@
-import { connect, type Socket } from "node:net";
+import { EventEmitter, once } from "node:events";
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { connectionPools, createUpstreams, originOf, type Dial, type UpstreamLimits } from "@keybearer/proxy";
 import { request, type Dispatcher } from "undici";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { host, route } from "./definitions.ts";
 import { startHeld, startPool, turns, type Held, type HeldUpstream } from "./held-upstream.ts";
 import type { RawResponse } from "./raw-client.ts";
@@ -165,6 +166,18 @@ describe("a pool's connections", () => {
     expect([await second.answer, await third.answer]).toEqual(["/b", "/c"]);
   });
 
+  test("tell whoever was told to wait when there is room", async () => {
+    const upstream = await startHeld();
+    const { pool, ask } = startPool(local(upstream), { maxConnections: 1 });
+    const drained = new Promise((resolve) => pool instanceof EventEmitter && pool.once("drain", resolve));
+    const asked = [ask("/a"), ask("/b")];
+    for (const { answer } of asked) {
+      (await upstream.next()).answer();
+      await answer;
+    }
+    await drained;
+  });
+
   test("take an answer's head up to headBytes", async () => {
     const upstream = await startHeld();
     const asked = async (limits: Partial<UpstreamLimits>, bytes: number): Promise<unknown> => {
@@ -299,6 +312,22 @@ describe("a connection that cannot be had", () => {
     const { ask, limits } = startPool("never.test:80", { connectTimeoutMs: 20 }, { lookup: () => undefined });
     expect(await ask().answer.catch(codeOf)).toBe("UND_ERR_CONNECT_TIMEOUT");
     expect(limits).toEqual(["connect_timeout"]);
+  });
+});
+
+describe("an upstream that closes each connection at once", () => {
+  test.each(["end", "destroy", "resetAndDestroy"] as const)("fails the request, and soon: %s", async (how) => {
+    let connections = 0;
+    const server = createServer((socket) => {
+      connections += 1;
+      socket.on("error", () => undefined)[how]();
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    const { ask } = startPool(`127.0.0.1:${port}`);
+    expect(await ask().answer.catch(codeOf)).toMatch(/^(?:UND_ERR_SOCKET|ECONNRESET|EPIPE)$/);
+    expect(connections).toBeLessThanOrEqual(2);
   });
 });
 

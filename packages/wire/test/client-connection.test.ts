@@ -366,3 +366,63 @@ describe("a dial", () => {
     expect(connection.remoteAddress).toBe("127.0.0.1");
   });
 });
+
+test.each(["pauses and goes on", "pauses and gives up"])(
+  "a request that %s before it has begun leaves the connection as it was",
+  async (how) => {
+    const { port } = await startUpstream(echo);
+    const connection = await open(port, { headersTimeoutMs: 1_000 });
+    const asked = ask(connection, {
+      path: "/first",
+      handler: {
+        onRequestStart(controller) {
+          controller.pause();
+          if (how === "pauses and goes on") controller.resume();
+          else controller.abort(new Error("given up"));
+        },
+      },
+    });
+    const first = await asked.answer.then(
+      ({ body }) => body,
+      (error: Error) => error.message,
+    );
+    expect(first).toBe(how === "pauses and goes on" ? "/first" : "given up");
+    await turns();
+    expect((await ask(connection, { path: "/next" }).answer).body).toBe("/next");
+  },
+);
+
+test("a request that pauses before it has begun gets nothing until it goes on", async () => {
+  const { port } = await startUpstream(echo);
+  const asked = ask(await open(port), { path: "/a", handler: { onRequestStart: (controller) => controller.pause() } });
+  await turns();
+  await turns();
+  expect(asked.events).toEqual(["request"]);
+  asked.controller()?.resume();
+  expect((await asked.answer).body).toBe("/a");
+});
+
+test("what an answer said of keep-alive counts until the next answer, which says nothing of it", async () => {
+  const said = [["Keep-Alive: timeout=3"], []];
+  const { port } = await startUpstream(answering((path, socket) => socket.write(ok(path, ...(said.shift() ?? [])))));
+  const connection = await open(port);
+  await ask(connection, { path: "/1" }).answer;
+  await turns();
+  await ask(connection, { path: "/2" }).answer;
+  const now = performance.now();
+  vi.spyOn(performance, "now").mockImplementation(() => now + 60_000);
+  try {
+    expect(connection.isAlive).toBe(true);
+  } finally {
+    vi.restoreAllMocks();
+  }
+});
+
+test("whoever was told to wait hears when the connection takes another request", async () => {
+  const { port } = await startUpstream(echo);
+  const connection = await open(port);
+  await turns();
+  const drained = once(connection, "drain");
+  expect(connection.dispatch({ path: "/", method: "GET" }, {})).toBe(false);
+  expect(String((await drained)[0])).toBe(`http://127.0.0.1:${port}/`);
+});

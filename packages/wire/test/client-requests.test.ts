@@ -275,3 +275,20 @@ test("an upstream that answers before it has read a large request is not asked a
   await turns();
   expect(connection.isAlive).toBe(false);
 });
+
+test("a body is sent on behind the head of an answer that says that the connection closes", async () => {
+  const pieces = ["a", "b", "c"];
+  const { promise: answered, resolve: begun } = Promise.withResolvers<void>();
+  const { port } = await startUpstream(({ socket, text }) => {
+    if (text().includes("0\r\n\r\n")) socket.end("body");
+    else if (text().includes("\r\n\r\n1\r\n")) socket.write("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
+  });
+  async function* source(): AsyncGenerator<string> {
+    yield pieces[0] ?? "";
+    await answered;
+    yield* pieces.slice(1);
+  }
+  const handler = { onResponseStart: () => begun() };
+  const { answer } = ask(await open(port), { method: "POST", body: source() as never, handler });
+  expect((await answer).body).toBe("body");
+});

@@ -33,9 +33,15 @@ async function start(): Promise<{
 
 test("request sends bodies of all kinds, and reads answers", async () => {
   const { url, dispatcher } = await start();
-  for (const body of ["text", Buffer.from("bytes"), Readable.from(["a ", "stream"])]) {
-    const expected = body instanceof Readable ? "a stream" : String(body);
-    const answer = await request(`${url}/echo`, { dispatcher, method: "POST", body });
+  const bodies = [
+    ["text", "text"],
+    [Buffer.from("bytes"), "bytes"],
+    [Readable.from(["a ", "stream"]), "a stream"],
+    [new Blob(["a blob"], { type: "text/plain" }), "a blob"],
+    [Readable.from([new Uint16Array([0x6161])]), "aa"],
+  ] as const;
+  for (const [body, expected] of bodies) {
+    const answer = await request(`${url}/echo`, { dispatcher, method: "POST", body: body as Readable });
     expect([answer.statusCode, answer.statusText, answer.headers["x-a"]]).toEqual([201, "Made", ["1", "2"]]);
     expect(await answer.body.text()).toBe(expected);
   }
@@ -110,4 +116,19 @@ test("interceptors stand before it", async () => {
   expect(seen).toEqual(["/moved", "/echo"]);
   await composed.close();
   expect([composed.closed, own.closed]).toEqual([true, true]);
+});
+
+test("interceptors that are added one after the other are all asked, the last one first", async () => {
+  const { url, own } = await start();
+  const asked: string[] = [];
+  const named =
+    (name: string): Dispatcher.DispatcherComposeInterceptor =>
+    (dispatch) =>
+    (options, handler) => {
+      asked.push(name);
+      return dispatch(options, handler);
+    };
+  const dispatcher = own.compose(named("first"), null).compose([named("second")]) as unknown as Dispatcher;
+  const { body } = await request(`${url}/echo`, { dispatcher, method: "POST", body: "a" });
+  expect([await body.text(), asked]).toEqual(["a", ["second", "first"]]);
 });

@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { get, post, startServer, type Exchange } from "./server-bed.ts";
 
 const bytes = (text: string): Buffer => Buffer.from(text, "latin1");
@@ -100,6 +100,40 @@ describe("an answer", () => {
       }, 3);
     });
     expect(goesOn).toEqual(Array.from({ length: 20 }, () => true));
+  });
+
+  test.each(["GET / HTTP/1.0\r\n\r\n", get("/", "Connection: close")])(
+    "that ends its connection is whole for a client that has not taken it yet: %j",
+    async (request) => {
+      vi.useFakeTimers({ toFake: ["setTimeout"] });
+      onTestFinished(() => void vi.useRealTimers());
+      const body = "x".repeat(12 * 1024 * 1024);
+      const { promise: ended, resolve } = Promise.withResolvers<void>();
+      const bed = await startServer((exchange) => {
+        exchange.sendHead(200, []);
+        exchange.write(bytes(body));
+        exchange.end();
+        resolve();
+      });
+      const client = await bed.connect();
+      client.socket.pause();
+      client.send(request);
+      await ended;
+      vi.advanceTimersByTime(60_000);
+      client.socket.resume();
+      expect(await client.rest()).toContain(body);
+    },
+  );
+
+  test("of known length that is cut is not made whole by its last words", async () => {
+    const bed = await startServer((exchange) => {
+      exchange.sendHead(200, ["content-length", "10"]);
+      exchange.write(bytes("12345678"));
+      exchange.cut(bytes("!!"));
+    });
+    const client = await bed.connect();
+    client.send(get("/"));
+    expect((await client.rest()).endsWith("\r\n\r\n12345678")).toBe(true);
   });
 
   test("that is cut brings what had come", async () => {

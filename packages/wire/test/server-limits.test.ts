@@ -38,6 +38,22 @@ test("a body that comes on may take as long as the whole request", async () => {
   expect(await client.rest()).toMatch(/^HTTP\/1.1 408 /);
 });
 
+test("a client is not hurried whose body nobody takes any more", async () => {
+  const { promise, resolve } = Promise.withResolvers<Exchange>();
+  const bed = await startServer(async (exchange) => {
+    for await (const _ of exchange.body(Infinity)) break;
+    resolve(exchange);
+  });
+  const client = await bed.connect();
+  client.send(post("/", "x".repeat(100_000)).slice(0, 50_000));
+  const exchange = await promise;
+  const now = performance.now();
+  for (const ms of [0, 1, 2, 3]) bed.check(now + ms * 2 * limits.bodyTimeoutMs);
+  exchange.sendHead(200, ["content-length", "0"]);
+  exchange.end();
+  expect((await client.answer()).head).toMatch(/^HTTP\/1.1 200 /);
+});
+
 test("a connection is idle between two requests, not while one is served", async () => {
   const { promise, resolve } = Promise.withResolvers<Exchange>();
   const bed = await startServer(resolve);

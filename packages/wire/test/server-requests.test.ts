@@ -177,6 +177,25 @@ describe("a body", () => {
     expect(outcomes).toEqual([BODY.length, ["WIRE_BODY_TOO_LARGE", BODY.length - 1]]);
   });
 
+  test("of a request that is over concerns no later one", async () => {
+    const exchanges: Exchange[] = [];
+    const bed = await startServer((exchange) => {
+      exchanges.push(exchange);
+      if (exchanges.length > 1) return;
+      exchange.sendHead(200, ["content-length", "0"]);
+      exchange.end();
+    });
+    const client = await bed.connect();
+    client.send(post("/first", "abc"));
+    await client.answer();
+    await client.sendApart(["POST /next HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"]);
+    await vi.waitFor(() => expect(exchanges).toHaveLength(2));
+    await exchanges[0]?.body(Infinity)[Symbol.asyncIterator]().next();
+    exchanges[1]?.sendHead(200, ["content-length", "0"]);
+    exchanges[1]?.end();
+    expect((await client.answer()).head).toMatch(/^HTTP\/1.1 200 /);
+  });
+
   test("that is malformed fails for whoever reads it, and the client is told", async () => {
     const outcomes: unknown[] = [];
     const bed = await startServer(async (exchange) => {

@@ -1,6 +1,6 @@
 /** The connections to one origin: the one that served last serves next, and what finds none waits in a bounded queue. */
 import type { Socket } from "node:net";
-import { called, ClientError, DispatcherShape } from "@keybearer/wire";
+import { withCallback, ClientError, DispatcherShape } from "@keybearer/wire";
 import type { Dispatcher } from "undici";
 import { ProxyError } from "../errors.ts";
 import type { Origin } from "../origin.ts";
@@ -43,7 +43,11 @@ export class ConnectionPool extends DispatcherShape implements ConnectionOwner {
   readonly #queue = new Queue();
   /** Connections that are being opened. They are for whoever has waited longest when they stand. */
   readonly #openings = new Set<Opening>();
+  /** Whose new connection was lost before it was written. */
+  readonly #lostNew = new WeakSet<PoolHandler>();
   #closed: PromiseWithResolvers<void> | undefined;
+  /** Whoever dispatches was told to wait. */
+  #needsDrain = false;
   /** Woken with each new connection. */
   addresses: AddressWatch | undefined;
 
@@ -63,7 +67,9 @@ export class ConnectionPool extends DispatcherShape implements ConnectionOwner {
     else if (this.#mayDial || this.#queue.size - this.#openings.size < this.#options.limits.queueSize)
       this.#wait({ request, handler });
     else this.#refuse(handler, "upstream_queue_full");
-    return this.#idle.length > 0 || this.#mayDial;
+    const hasRoom = this.#hasRoom;
+    if (!hasRoom) this.#needsDrain = true;
+    return hasRoom;
   }
 
   /** Connections to other addresses serve no more, once they have ended what they are at. */
@@ -81,7 +87,7 @@ export class ConnectionPool extends DispatcherShape implements ConnectionOwner {
     this.addresses?.close();
     for (const connection of this.#idle) void connection.end();
     this.#mayBeClosed();
-    return called(given, this.#closed.promise);
+    return withCallback(given, this.#closed.promise);
   }
 
   /** Fails the requests that it has. Resolves when its sockets are closed. */
@@ -92,7 +98,7 @@ export class ConnectionPool extends DispatcherShape implements ConnectionOwner {
     for (let each = this.#queue.shift(); each; each = this.#queue.shift()) fail(each.handler, reason);
     const ended = Promise.all([...this.#connections].map((connection) => connection.end(reason)));
     this.#mayBeClosed();
-    return called(
+    return withCallback(
       given,
       ended.then(() => undefined),
     );
@@ -105,6 +111,7 @@ export class ConnectionPool extends DispatcherShape implements ConnectionOwner {
     else {
       this.#idle.push(connection);
       if (this.#idle.length > this.#options.limits.maxIdleConnections) void this.#idle.shift()?.end();
+      this.#drained();
     }
   }
 
@@ -114,11 +121,16 @@ export class ConnectionPool extends DispatcherShape implements ConnectionOwner {
     if (place !== -1) this.#idle.splice(place, 1);
     this.#options.observer?.upstreamConnectionClosed(this.#options.origin.endpoint);
     this.#dial();
+    this.#drained();
     this.#mayBeClosed();
   }
 
   /** It has had its turn: none that came later goes before it, and no limit of the queue is its fault. */
-  unsent(request: Dispatcher.DispatchOptions, handler: PoolHandler): void {
+  unsent(request: Dispatcher.DispatchOptions, handler: PoolHandler, { hasServed }: PooledConnection): void {
+    if (!hasServed && this.#isUnlucky(handler)) {
+      fail(handler, new ClientError("UND_ERR_SOCKET", "other side closed"));
+      return;
+    }
     const connection = this.#takeIdle();
     if (connection) {
       connection.dispatch(request, handler);
@@ -128,6 +140,24 @@ export class ConnectionPool extends DispatcherShape implements ConnectionOwner {
     this.#queue.addFirst(waiting);
     handler.onQueued?.(() => void this.#queue.remove(waiting));
     this.#dial();
+  }
+
+  /** Twice in a row a new connection was lost before the request could be written: then the upstream is to blame, not chance. */
+  #isUnlucky(handler: PoolHandler): boolean {
+    const isUnlucky = this.#lostNew.has(handler);
+    this.#lostNew.add(handler);
+    return isUnlucky;
+  }
+
+  get #hasRoom(): boolean {
+    return this.#idle.length > 0 || this.#mayDial;
+  }
+
+  /** As undici's dispatchers tell that they have room again. */
+  #drained(): void {
+    if (!this.#needsDrain || !this.#hasRoom || this.#closed) return;
+    this.#needsDrain = false;
+    this.emit("drain", new URL(this.#options.origin.url), [this]);
   }
 
   get #mayDial(): boolean {

@@ -7,6 +7,8 @@ export interface PooledConnection {
   /** Serves no more once it is free. */
   isRetired: boolean;
   readonly isAlive: boolean;
+  /** It has been given a request before. */
+  readonly hasServed: boolean;
   readonly remoteAddress: string | undefined;
   /** For one that is free, as a new one is. Tells the handler if it has served before. */
   dispatch(request: Dispatcher.DispatchOptions, handler: PoolHandler): void;
@@ -20,7 +22,7 @@ export interface ConnectionOwner {
   /** It has ended, and its socket is closed. */
   gone(connection: PooledConnection): void;
   /** It has ended before a byte of the request was written. */
-  unsent(request: Dispatcher.DispatchOptions, handler: PoolHandler): void;
+  unsent(request: Dispatcher.DispatchOptions, handler: PoolHandler, connection: PooledConnection): void;
 }
 
 /** What a client bears of an upstream. */

@@ -40,6 +40,10 @@ class UndiciConnection implements PooledConnection {
     return !this.#socket.destroyed;
   }
 
+  get hasServed(): boolean {
+    return this.#client !== undefined;
+  }
+
   get remoteAddress(): string | undefined {
     return this.#socket.remoteAddress;
   }

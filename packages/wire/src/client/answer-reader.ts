@@ -41,9 +41,9 @@ export class AnswerReader implements TakeContent {
     this.#exchange = undefined;
   }
 
-  /** The upstream closes after this answer, and says so. */
-  get closes(): boolean {
-    return this.#head.closes;
+  /** The upstream answers with an error, and says that it closes behind it. */
+  get hasRefused(): boolean {
+    return !this.#isInHead && this.#head.status >= 400 && this.#head.closes;
   }
 
   get isInHead(): boolean {

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { SharedBuffers } from "../io/shared-buffers.ts";
 import { invalidArgument } from "./errors.ts";
 import type { BodySource, Exchange } from "./exchange.ts";
+import { bytesOf } from "./request-body.ts";
 import { framing, lengthMismatch } from "./request-text.ts";
 
 export interface SenderOptions {
@@ -76,8 +77,8 @@ export class BodySender {
   /** False: no more until the socket has drained. */
   #write(given: unknown): boolean {
     const { socket, buffers, exchange, progressed } = this.#options;
-    const chunk = typeof given === "string" ? Buffer.from(given) : given;
-    if (!(chunk instanceof Uint8Array)) throw invalidArgument("a chunk of the body is neither bytes nor a string");
+    const chunk = bytesOf(given);
+    if (!chunk) throw invalidArgument("a chunk of the body is neither bytes nor a string");
     if (chunk.length === 0) return true;
     const { contentLength } = exchange;
     const isFirst = this.#sentBytes === 0;

@@ -5,7 +5,7 @@ import { sharedBuffers } from "../io/shared-buffers.ts";
 import type { HeadLimits } from "../syntax/head-reader.ts";
 import { afterPoll, type Polled } from "./after-poll.ts";
 import type { ClientConnectionOptions, ClientHandler } from "./contract.ts";
-import { called, DispatcherShape } from "./dispatcher.ts";
+import { withCallback, DispatcherShape } from "./dispatcher.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import { Exchange, type ExchangeOwner } from "./exchange.ts";
 import { receive } from "./reads.ts";
@@ -105,11 +105,11 @@ export class ClientConnection extends DispatcherShape implements ExchangeOwner, 
     this.closed = true;
     this.#gone ??= Promise.withResolvers();
     if (!this.#exchange) void this.end();
-    return called(given, this.#gone.promise);
+    return withCallback(given, this.#gone.promise);
   }
 
   override destroy(...given: readonly unknown[]): Promise<void> {
-    return called(given, this.end(given.find((each) => each instanceof Error)));
+    return withCallback(given, this.end(given.find((each) => each instanceof Error)));
   }
 
   /** Resolves when its socket is closed. What is under way on it fails. */
@@ -141,12 +141,13 @@ export class ClientConnection extends DispatcherShape implements ExchangeOwner, 
     if (error) this.#fail(error);
   }
 
+  /** Before it has begun there is nothing of it to stop, and what else comes on the socket must be seen. */
   pause(exchange: Exchange): void {
-    if (exchange === this.#exchange) this.#service.pause();
+    if (exchange === this.#exchange && this.#phase === BUSY) this.#service.pause();
   }
 
   resume(exchange: Exchange): void {
-    if (exchange === this.#exchange) this.#service.resume();
+    if (exchange === this.#exchange && this.#phase === BUSY) this.#service.resume();
   }
 
   abort(exchange: Exchange, reason: Error | null): void {
@@ -181,7 +182,7 @@ export class ClientConnection extends DispatcherShape implements ExchangeOwner, 
   }
 
   #free(): void {
-    if (this.closed) {
+    if (this.closed || !this.isAlive) {
       void this.end();
       return;
     }
@@ -191,6 +192,8 @@ export class ClientConnection extends DispatcherShape implements ExchangeOwner, 
     if (this.#isKnownFree) return;
     this.#isKnownFree = true;
     this.#options.owner?.freed(this);
+    if (this.#exchange || this.listenerCount("drain") === 0) return;
+    this.emit("drain", new URL(this.#options.origin), [this]);
   }
 
   #start(exchange: Exchange): void {
@@ -221,9 +224,8 @@ export class ClientConnection extends DispatcherShape implements ExchangeOwner, 
 
   #mayServeAgain(keepAliveMs: number | undefined): boolean {
     if (this.closed || this.#socket.destroyed) return false;
-    if (keepAliveMs === undefined) return true;
-    this.#expiresAt = performance.now() + keepAliveMs - KEEP_ALIVE_MARGIN_MS;
-    return keepAliveMs > KEEP_ALIVE_MARGIN_MS;
+    this.#expiresAt = keepAliveMs === undefined ? Infinity : performance.now() + keepAliveMs - KEEP_ALIVE_MARGIN_MS;
+    return keepAliveMs === undefined || keepAliveMs > KEEP_ALIVE_MARGIN_MS;
   }
 
   #inputEnded(): void {
@@ -253,7 +255,7 @@ export class ClientConnection extends DispatcherShape implements ExchangeOwner, 
     }
     this.#exchange = undefined;
     this.#fail(error);
-    owner.unsent(exchange.request, exchange.handler);
+    owner.unsent(exchange.request, exchange.handler, this);
   }
 
   /** The handler is told when the socket has closed, so that what came before is on its way by then. */
@@ -265,7 +267,7 @@ export class ClientConnection extends DispatcherShape implements ExchangeOwner, 
     this.#socket.destroy();
     if (!exchange) return;
     const tell = (): void => exchange.handler.onResponseError?.(exchange, error);
-    // By then the owner knows, too, and it is told before that: its place is not free while the request waits for its end.
+    // The owner is told first: else the request that failed would still hold its place in the pool.
     if (this.#isGone) setImmediate(tell);
     else this.#tell = tell;
   }

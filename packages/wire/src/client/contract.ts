@@ -19,7 +19,7 @@ export interface ConnectionOwner {
   /** It has ended, and its socket is closed. */
   gone(connection: ClientConnection): void;
   /** It ended before the request was written: not a byte of it has left. Without this the handler is told. */
-  unsent?(request: Dispatcher.DispatchOptions, handler: ClientHandler): void;
+  unsent?(request: Dispatcher.DispatchOptions, handler: ClientHandler, connection: ClientConnection): void;
 }
 
 export interface ClientConnectionOptions {

@@ -21,7 +21,7 @@ export function prepare(exchange: Exchange, authority: string): void {
     throw invalidArgument("invalid request method");
   if (request.upgrade) throw new ClientError("UND_ERR_NOT_SUPPORTED", "no upgrade on this connection");
   exchange.body = requestBody(request.body);
-  // Whoever leaves a body unread that it did not expect would take it for the next request; and of HEAD some send one back.
+  // A server that ignores a body which it did not expect would read it as the next request, and some answer HEAD with a body.
   exchange.closes =
     request.reset === true || method === "HEAD" || (exchange.body !== null && !PAYLOAD_METHODS.has(method));
   let host = authority;
@@ -42,6 +42,7 @@ export function prepare(exchange: Exchange, authority: string): void {
       noteSpecial(exchange, special, value);
     }
   }
+  if (request.body instanceof Blob) fields += describeBlob(exchange, request.body, headers);
   checkLength(exchange);
   const connection = exchange.closes ? "close" : "keep-alive";
   exchange.text = `${method} ${pathOf(request)} HTTP/1.1\r\nhost: ${host}\r\nconnection: ${connection}\r\n${fields}`;
@@ -107,6 +108,13 @@ function noteSpecial(exchange: Exchange, name: string, value: string): void {
   } else {
     throw invalidArgument(`invalid ${name} header`);
   }
+}
+
+/** Its length; and, as a line, its type, if nothing else was said. */
+function describeBlob(exchange: Exchange, { size, type }: Blob, headers: readonly string[]): string {
+  if (exchange.contentLength === -1) exchange.contentLength = size;
+  const isTyped = headers.some((name, index) => index % 2 === 0 && name.toLowerCase() === "content-type");
+  return isTyped || type === "" ? "" : `content-type: ${type}\r\n`;
 }
 
 function checkLength({ request, body, contentLength }: Exchange): void {

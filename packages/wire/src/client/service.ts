@@ -45,6 +45,7 @@ export class Service {
     this.#exchange = exchange;
     this.#silence.broken();
     this.#reader.begin(exchange);
+    if (exchange.paused) socket.pause();
     if (body !== null && !(body instanceof Uint8Array)) {
       this.#send(exchange, body);
       return;
@@ -138,8 +139,8 @@ export class Service {
       this.#isReading = false;
     }
     if (exchange !== this.#exchange) return;
-    // An upstream that closes after its answer reads no more of the request; to write on might cost the answer.
-    if (this.#sender && !this.#reader.isInHead && this.#reader.closes) this.#sender.stop();
+    // Who refuses a request and closes reads no more of it (RFC 9112 section 9.5); to write on might cost the answer.
+    if (this.#sender && this.#reader.hasRefused) this.#sender.stop();
     if (this.#reader.isWhole && !exchange.paused) this.#complete(exchange, read === length);
     else if (read < length) this.#held = Buffer.from(bytes.subarray(read, length));
   }

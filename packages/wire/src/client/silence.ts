@@ -29,8 +29,8 @@ function look(): void {
 }
 
 /**
- * How long nothing has happened, to about a second and never too much: to say that something has costs no look at the clock,
- * for that is looked at by whoever asks.
+ * How long nothing has happened, to about a second and never more than it was: to say that something has costs no look at the
+ * clock, for that is looked at by whoever asks.
  */
 export class Silence {
   #since = 0;

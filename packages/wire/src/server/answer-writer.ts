@@ -84,6 +84,11 @@ export class AnswerWriter {
   }
 
   /** Whether the body is whole, once no more will come. */
+  /** Whether so many bytes more would not make it look whole. */
+  staysBroken(bytes: number): boolean {
+    return this.#framing !== LENGTH || bytes < this.#left;
+  }
+
   get isWhole(): boolean {
     return this.#framing !== LENGTH || this.#left === 0;
   }

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { RequestBody, type BodyLine } from "./request-body.ts";
@@ -23,8 +25,13 @@ function readIn(sizes: readonly number[], bytes: Buffer, contentLength: number, 
 }
 
 test("a body is the same in whatever pieces it comes, whenever it is asked for, of known length or not", async () => {
-  const bytes = fc.uint8Array({ minLength: 1, maxLength: 300 }).map((array) => Buffer.from(array));
-  const sizes = fc.array(fc.integer({ min: 1, max: 60 }));
+  const bytes = fc.oneof(
+    fc.uint8Array({ minLength: 1, maxLength: 300 }).map((array) => Buffer.from(array)),
+    fc.integer({ min: 300, max: 20_000 }).map((length) => Buffer.from(Array.from({ length }, (_, at) => at % 251))),
+  );
+  const sizes = fc.array(fc.oneof(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 6_000 })), {
+    maxLength: 300,
+  });
   await fc.assert(
     fc.asyncProperty(bytes, sizes, fc.boolean(), fc.nat(8), async (content, pieces, isKnown, askedAfter) => {
       const read = await readIn(pieces, content, isKnown ? content.length : -1, askedAfter);
@@ -48,4 +55,34 @@ test("a body that turns out to be longer than it may be is nobody's", async () =
   const read = body.readWhole(500, undefined);
   for (let index = 0; index < 6; index++) body.content(Buffer.alloc(100), 0, 100);
   await expect(read).rejects.toThrow("too large");
+});
+
+test.each([
+  ["read whole", true],
+  ["that nobody has asked for yet", false],
+])("a body of unknown length in pieces of one byte, %s, takes little more memory than itself", async (_, isAsked) => {
+  setFlagsFromString("--expose-gc");
+  const collect: () => void = runInNewContext("gc");
+  const used = (): number => {
+    collect();
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    return heapUsed + arrayBuffers;
+  };
+  const body = new RequestBody(line, -1);
+  const asked = isAsked ? body.readWhole(Infinity, undefined) : undefined;
+  const before = used();
+  const piece = Buffer.from("x");
+  for (let count = 0; count < 500_000; count++) body.content(piece, 0, 1);
+  expect(used() - before).toBeLessThan(2_000_000);
+  body.complete();
+  expect((await (asked ?? body.readWhole(Infinity, undefined))).length).toBe(500_000);
+});
+
+test("a body is read piece by piece, whether its pieces were kept together or not", async () => {
+  const body = new RequestBody(line, -1);
+  for (const size of [1, 2, 3, 5_000, 4, 5]) body.content(Buffer.alloc(size, size), 0, size);
+  body.complete();
+  const read: Uint8Array[] = [];
+  for await (const piece of body.readPieces(Infinity)) read.push(piece);
+  expect(Buffer.concat(read)).toEqual(Buffer.concat([1, 2, 3, 5_000, 4, 5].map((size) => Buffer.alloc(size, size))));
 });

@@ -11,7 +11,7 @@ const TELLING_PART = 1 / 16;
 export interface BodyLine {
   failure(code: "WIRE_BODY_TOO_LARGE", facts: { readonly limitBytes: number }): Error;
   /** Someone waits for it, or has taken some. */
-  wantBody(): void;
+  wantBody(body: RequestBody): void;
 }
 
 /** How long it may take, and what it fails with when it takes longer. */
@@ -19,6 +19,9 @@ export interface BodyTimeout {
   readonly ms: number;
   readonly error: Error;
 }
+
+/** Pieces that are smaller are kept together: a client may send one byte at a time, and each of its own costs a hundred. */
+const BLOCK_BYTES = 4096;
 
 const END: IteratorResult<Uint8Array, undefined> = { done: true, value: undefined };
 
@@ -30,6 +33,9 @@ export class RequestBody implements TakeContent, AsyncIterator<Uint8Array>, Asyn
   receivedBytes = 0;
   #reading: Reading = "not yet";
   #chunks: Buffer[] = [];
+  /** Small pieces that came after these. */
+  #block: Buffer | undefined;
+  #blockBytes = 0;
   #waitingBytes = 0;
   /** Of a body of known length that is read whole: what has come stands in it, and the rest will. */
   #gathered: Buffer | undefined;
@@ -56,7 +62,7 @@ export class RequestBody implements TakeContent, AsyncIterator<Uint8Array>, Asyn
 
   /** It is the client's turn. */
   get isAwaited(): boolean {
-    return !this.#isWhole && (this.#reading === "whole" || this.#waitingBytes === 0);
+    return !this.#isWhole && this.#reading !== "over" && (this.#reading === "whole" || this.#waitingBytes === 0);
   }
 
   content(bytes: Buffer, from: number, to: number): void {
@@ -65,15 +71,13 @@ export class RequestBody implements TakeContent, AsyncIterator<Uint8Array>, Asyn
       this.#gather(bytes, from, to);
       return;
     }
-    const chunk = Buffer.allocUnsafe(to - from);
-    bytes.copy(chunk, 0, from, to);
     if (this.#resolvePiece) {
-      this.#give(chunk);
+      this.#give(copyOf(bytes, from, to));
       return;
     }
-    this.#chunks.push(chunk);
-    this.#waitingBytes += chunk.length;
-    if (this.#reading === "whole") this.#count(chunk.length);
+    this.#keep(bytes, from, to);
+    this.#waitingBytes += to - from;
+    if (this.#reading === "whole") this.#count(to - from);
   }
 
   /** All of it has come. */
@@ -86,7 +90,11 @@ export class RequestBody implements TakeContent, AsyncIterator<Uint8Array>, Asyn
 
   /** Nobody gets more of it. */
   fail(error: Error): void {
-    this.#stop(error);
+    this.#failure ??= error;
+    this.#reject?.(error);
+    this.#resolvePiece = undefined;
+    this.#settle();
+    this.#drop();
   }
 
   /** At once where it has all come. */
@@ -94,12 +102,12 @@ export class RequestBody implements TakeContent, AsyncIterator<Uint8Array>, Asyn
     this.#reading = "whole";
     this.#limitBytes = limitBytes;
     if (this.#failure || !this.#count(this.#waitingBytes)) return Promise.reject(this.#failure);
-    this.#line.wantBody();
+    this.#line.wantBody(this);
     if (this.#isWhole) return this.#takeAll();
     return new Promise((resolve, reject) => {
       this.#resolveWhole = resolve;
       this.#reject = reject;
-      if (timeout) this.#timer = setTimeout(() => this.#stop(timeout.error), timeout.ms);
+      if (timeout) this.#timer = setTimeout(() => this.fail(timeout.error), timeout.ms);
     });
   }
 
@@ -114,6 +122,7 @@ export class RequestBody implements TakeContent, AsyncIterator<Uint8Array>, Asyn
   }
 
   next(): Promise<IteratorResult<Uint8Array, undefined>> {
+    if (this.#chunks.length === 0) this.#closeBlock();
     const chunk = this.#chunks.shift();
     if (chunk) {
       this.#waitingBytes -= chunk.length;
@@ -121,7 +130,7 @@ export class RequestBody implements TakeContent, AsyncIterator<Uint8Array>, Asyn
     }
     if (this.#failure) return Promise.reject(this.#failure);
     if (this.#reading === "over") return Promise.resolve(END);
-    this.#line.wantBody();
+    this.#line.wantBody(this);
     if (chunk) return Promise.resolve({ done: false, value: chunk });
     if (this.#isWhole) return Promise.resolve(END);
     return new Promise((resolve, reject) => {
@@ -148,7 +157,26 @@ export class RequestBody implements TakeContent, AsyncIterator<Uint8Array>, Asyn
     this.#count(to - from);
   }
 
+  #keep(bytes: Buffer, from: number, to: number): void {
+    const length = to - from;
+    if (this.#block && this.#blockBytes + length > BLOCK_BYTES) this.#closeBlock();
+    // Most bodies come in one piece, which needs no more than its own length.
+    if (this.#chunks.length === 0 || length >= BLOCK_BYTES) {
+      this.#chunks.push(copyOf(bytes, from, to));
+      return;
+    }
+    this.#block ??= Buffer.allocUnsafeSlow(BLOCK_BYTES);
+    this.#blockBytes += bytes.copy(this.#block, this.#blockBytes, from, to);
+  }
+
+  #closeBlock(): void {
+    if (this.#block) this.#chunks.push(this.#block.subarray(0, this.#blockBytes));
+    this.#block = undefined;
+    this.#blockBytes = 0;
+  }
+
   #gatherChunks(): Buffer {
+    this.#closeBlock();
     const gathered = Buffer.allocUnsafeSlow(this.#contentLength);
     let at = 0;
     for (const chunk of this.#chunks) at += chunk.copy(gathered, at);
@@ -166,20 +194,14 @@ export class RequestBody implements TakeContent, AsyncIterator<Uint8Array>, Asyn
   #count(bytes: number): boolean {
     this.receivedBytes += bytes;
     if (this.receivedBytes <= this.#limitBytes) return true;
-    this.#stop(this.#line.failure("WIRE_BODY_TOO_LARGE", { limitBytes: this.#limitBytes }));
+    this.fail(this.#line.failure("WIRE_BODY_TOO_LARGE", { limitBytes: this.#limitBytes }));
     return false;
-  }
-
-  #stop(error: Error): void {
-    this.#failure ??= error;
-    this.#reject?.(error);
-    this.#resolvePiece = undefined;
-    this.#settle();
-    this.#drop();
   }
 
   #drop(): void {
     this.#reading = "over";
+    this.#block = undefined;
+    this.#blockBytes = 0;
     this.#chunks.length = this.#waitingBytes = 0;
     this.#gathered = undefined;
   }
@@ -192,6 +214,7 @@ export class RequestBody implements TakeContent, AsyncIterator<Uint8Array>, Asyn
   }
 
   #takeAll(): Uint8Array {
+    this.#closeBlock();
     const chunks = this.#chunks;
     const [first = this.#gathered ?? Buffer.alloc(0)] = chunks;
     this.#chunks = [];
@@ -199,4 +222,10 @@ export class RequestBody implements TakeContent, AsyncIterator<Uint8Array>, Asyn
     this.#gathered = undefined;
     return chunks.length > 1 ? Buffer.concat(chunks) : first;
   }
+}
+
+function copyOf(bytes: Buffer, from: number, to: number): Buffer {
+  const copy = Buffer.allocUnsafe(to - from);
+  bytes.copy(copy, 0, from, to);
+  return copy;
 }

@@ -71,6 +71,7 @@ export class RequestReader implements TakeContent {
   /** The answer is out. What is left of the body is read, and nobody gets it. */
   answered(): void {
     this.#isAnswerDue = false;
+    this.#head.forget();
     if (this.stage === "body") this.adjust();
     else this.#next();
   }

@@ -32,6 +32,8 @@ export class ServerConnection<Tls, Failure extends Error> implements ExchangeLin
   #closesAfterwards = false;
   #isDraining = false;
   #lingering: NodeJS.Timeout | undefined;
+  /** What the system said of it. */
+  #fault: Error | undefined;
 
   /** `tls`: what exchanges are to know of it. The socket is the connection's from now on. */
   constructor(socket: Socket, tls: Tls | undefined, owner: ServerOwner<Tls, Failure>) {
@@ -49,11 +51,17 @@ export class ServerConnection<Tls, Failure extends Error> implements ExchangeLin
     this.#socket
       .on("end", () => this.#clientEnded())
       .on("drain", () => void (this.#reader.drained() || this.#exchange?.drained()))
-      .on("error", () => this.destroy())
+      .on("error", (error) => {
+        this.#fault ??= error;
+        this.destroy();
+      })
       .once("close", () => this.#closed());
   }
 
-  /** To be called from time to time: whether the client keeps moving what is its to move. */
+  /**
+   * To be called once a second or so, else no limit of time holds: whether the client keeps moving what is its to move.
+   * `nowMs`: as `performance.now()` gives it.
+   */
   check(nowMs: number): void {
     const { limits } = this.#owner;
     if (!this.#closesAfterwards && this.#times.isOld(nowMs, limits)) {
@@ -99,8 +107,9 @@ export class ServerConnection<Tls, Failure extends Error> implements ExchangeLin
     return this.#owner.failure(code, facts);
   }
 
-  wantBody(): void {
-    this.#exchange?.continue();
+  wantBody(body: RequestBody): void {
+    if (body !== this.#exchange?.incoming) return;
+    this.#exchange.continue();
     this.#reader.adjust();
   }
 
@@ -117,8 +126,8 @@ export class ServerConnection<Tls, Failure extends Error> implements ExchangeLin
     this.#exchange = undefined;
     this.#reader.close();
     const socket = this.#socket;
-    const end = (): void => void (resets ? socket.resetAndDestroy() : socket.destroy());
-    if (lastWords === undefined || !this.answer.admits(lastWords.length)) {
+    const end = (): void => (resets ? reset(socket) : void socket.destroy());
+    if (lastWords === undefined || !this.answer.staysBroken(lastWords.length)) {
       this.answer.flushDue();
       this.answer.drop();
       end();
@@ -178,7 +187,7 @@ export class ServerConnection<Tls, Failure extends Error> implements ExchangeLin
     };
   }
 
-  /** Of an answer that is due, a client that has ended its side is not expected to wait for more. */
+  /** A client that has ended its side is taken to have left: an answer that is still due is given up. */
   #clientEnded(): void {
     if (this.#reader.isHalf) {
       this.#refuse("WIRE_CLIENT_CLOSED");
@@ -213,17 +222,19 @@ export class ServerConnection<Tls, Failure extends Error> implements ExchangeLin
     this.#exchange = undefined;
     this.#reader.close();
     this.answer.drop();
-    exchange?.clientGone(reason ?? this.failure("WIRE_CLIENT_CLOSED"));
+    exchange?.clientGone(reason ?? this.failure("WIRE_CLIENT_CLOSED", { cause: this.#fault }));
   }
 
   /**
-   * Ends our side, throws away what comes, and closes when the client has, or after a while: to close with unread bytes would
-   * reset the connection, and the client might lose the answer (RFC 9112 section 9.6).
+   * Ends our side, throws away what comes, and closes when the client has, or a while after it could have: to close with
+   * unread bytes would reset the connection, and the client might lose the answer (RFC 9112 section 9.6).
    */
   #linger(): void {
     this.#reader.close();
-    this.#socket.end();
-    this.#lingering = setTimeout(() => this.destroy(), LINGER_MS).unref();
+    // Until all is out, the limit is that of a client that takes nothing of its answer.
+    this.#socket.end(() => {
+      if (!this.#socket.destroyed) this.#lingering = setTimeout(() => this.destroy(), LINGER_MS).unref();
+    });
   }
 
   #closeAfterwards(): void {
@@ -235,5 +246,14 @@ export class ServerConnection<Tls, Failure extends Error> implements ExchangeLin
     clearTimeout(this.#lingering);
     this.#abandon(undefined);
     this.#owner.closed(this);
+  }
+}
+
+/** Over TLS node resets nothing. */
+function reset(socket: Socket): void {
+  try {
+    socket.resetAndDestroy();
+  } catch {
+    socket.destroy();
   }
 }

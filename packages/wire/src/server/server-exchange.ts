@@ -23,7 +23,7 @@ export interface ExchangeLine<Tls, Failure extends Error> {
   readonly idleTimeoutMs: number;
   failure(code: WireErrorCode, facts?: FailureFacts): Failure;
   /** Someone waits for the body, or has taken some. */
-  wantBody(): void;
+  wantBody(body: RequestBody): void;
   /** The answer is whole. */
   ended(): void;
   /** The answer will not be whole. `resets`: a plain end would look like one. */

@@ -77,6 +77,11 @@ export abstract class HeadReader {
     return start + behind - before;
   }
 
+  /** Whoever needed them has them. They may hold a key, and a connection may wait long for its next message. */
+  forget(): void {
+    this.headers = [];
+  }
+
   /** Offsets of the line within `bytes`; `base` is that of the head. Throws WireError. */
   protected abstract readStartLine(bytes: Buffer, from: number, to: number, base: number): void;
   /** The line is not complete: whether it may become one. Throws WireError. */

@@ -26,6 +26,11 @@ export class RequestHead extends HeadReader {
   #targetEnd = 0;
   #expects = false;
 
+  override forget(): void {
+    super.forget();
+    this.target = "";
+  }
+
   protected override readStartLine(bytes: Buffer, from: number, to: number, base: number): void {
     const methodEnd = skip(TOKEN, bytes, from, to);
     if (methodEnd === from || bytes[methodEnd] !== SPACE) throw malformed("the request line has no method");

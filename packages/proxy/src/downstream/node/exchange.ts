@@ -5,6 +5,7 @@ import { ProxyError } from "../../errors.ts";
 import type { Exchange, RequestHead, Timeout } from "../../exchange.ts";
 import type { ConnectionTls } from "../listener-tls.ts";
 import { connectionTls } from "../tls-front.ts";
+import { GatheredBody } from "./gathered-body.ts";
 import { NodeWriter } from "./writer.ts";
 
 /** How long a client that is still sending may take to read an answer that came early. */
@@ -53,7 +54,7 @@ export class NodeExchange implements Exchange {
     const { remoteAddress, remotePort } = request.socket;
     this.clientAddress = `${remoteAddress ?? "unknown"}:${remotePort ?? 0}`;
     // A write to a client that is gone; the server tells the rest.
-    response.on("error", () => this.clientGone());
+    response.on("error", (cause) => this.clientGone(clientClosed(cause)));
   }
 
   get hasBody(): boolean {
@@ -67,7 +68,7 @@ export class NodeExchange implements Exchange {
     if (this.#gone) return Promise.reject(this.#gone);
     this.#sendContinue();
     return new Promise((resolve, reject) => {
-      const chunks: Buffer[] = [];
+      const body = new GatheredBody();
       const stop = (error: ProxyError): void => {
         clearTimeout(timer);
         request.off("data", collect).pause();
@@ -76,7 +77,7 @@ export class NodeExchange implements Exchange {
       const collect = (chunk: Buffer): void => {
         this.receivedBytes += chunk.length;
         if (this.receivedBytes > limitBytes) stop(tooLarge(limitBytes));
-        else chunks.push(chunk);
+        else body.push(chunk);
       };
       const timer = timeout && setTimeout(() => stop(timeout.error), timeout.ms);
       this.#stopReading = stop;
@@ -84,7 +85,7 @@ export class NodeExchange implements Exchange {
       request.on("end", () => {
         clearTimeout(timer);
         this.#stopReading = undefined;
-        resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
+        resolve(body.take());
       });
       request.on("error", (cause) => stop(clientClosed(cause)));
       request.on("close", () => {
