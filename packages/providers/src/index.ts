@@ -4,7 +4,7 @@ export { HeaderList } from "./headers.ts";
 export { openAI } from "./openai/index.ts";
 export { readConversation } from "./dialects/openai/conversation.ts";
 export { openAIDialect } from "./dialects/openai/index.ts";
-export { classifyFailure, isConfirmed } from "./failures/classify.ts";
+export { classifyFailure, failureStatus, isConfirmed } from "./failures/classify.ts";
 export { failureRules } from "./failures/rules/index.ts";
 export { readRateLimits } from "./failures/rate-limits.ts";
 export { parseWait } from "./failures/waits.ts";

@@ -1,5 +1,5 @@
 /** A provider's refusal: told from an answer before the client sees anything of it. */
-import { classifyFailure, type HeaderList } from "@keybearer/providers";
+import { classifyFailure, failureStatus, type HeaderList } from "@keybearer/providers";
 import type { Failure } from "@keybearer/secrets";
 import type { Backend } from "./backend.ts";
 import { isEventStream, type UpstreamAnswer } from "./dispatch.ts";
@@ -40,20 +40,19 @@ export async function look(
   { openingMs, errorBodyMs, isCallers }: LookOptions,
 ): Promise<Looked> {
   const { status, headers } = answer;
-  const classify = (body: Uint8Array | undefined): Failure => {
-    const text = Buffer.from(body?.subarray(0, TELLING_BYTES) ?? []).toString();
-    return classifyFailure({ provider: ai?.provider.name ?? "", status, headers, body: text, now: Date.now() });
-  };
+  const classify = (text: string): Failure =>
+    classifyFailure({ provider: ai?.provider.name ?? "", status, headers, body: text, now: Date.now() });
   if (status >= 400) {
     const body = await readErrorBody(answer, errorBodyMs);
-    return { refusal: { failure: isCallers ? ofCallersToken : classify(body), status, headers, body } };
+    const text = Buffer.from(body?.subarray(0, TELLING_BYTES) ?? []).toString();
+    return { refusal: { failure: isCallers ? ofCallersToken : classify(text), status, headers, body } };
   }
   if (isCallers || !dialect || !isReadableStream(headers)) return { answer };
   const opened = await readOpening(answer, dialect.streamOpening(), openingMs);
   if (opened.answer) return opened;
-  const body = Buffer.from(asErrorBody(opened.error));
-  const failure = classify(body);
-  return { refusal: { failure, status: IN_BAND_STATUS[failure.class], headers, body } };
+  const text = asErrorBody(opened.error);
+  const meant = failureStatus({ status, headers, body: text });
+  return { refusal: { failure: classify(text), status: meant, headers, body: Buffer.from(text) } };
 }
 
 const ofCallersToken: Failure = { class: "callersFault", scope: "none", confirmed: true, rule: "callers-own-token" };
@@ -65,28 +64,18 @@ export function concernsKey({ failure: { scope, elsewhere } }: Refusal): boolean
 
 /** Whether the provider would not take the request at all, whoever asks: another endpoint may. */
 export function isTurnedAway({ failure, status }: Refusal): boolean {
-  return failure.scope === "endpoint" && !MAY_HAVE_BEGUN.has(status);
+  return failure.scope === "endpoint" && (status >= 500 ? TURNS_AWAY.has(status) : !BEGAN.has(status));
 }
 
-/** With these it may have worked on the request already, and another would do so again. */
-const MAY_HAVE_BEGUN: ReadonlySet<number> = new Set([500, 502, 504, 520, 524]);
+/** Of servers without room, and of an edge (Cloudflare) whose origin is away. With any other it may have worked on it already. */
+const TURNS_AWAY: ReadonlySet<number> = new Set([503, 521, 522, 523, 525, 526, 529]);
+/** A time that ran out, and a model that failed (Bedrock). */
+const BEGAN: ReadonlySet<number> = new Set([408, 424]);
 
 /** Whether its source may know a version that fares better. */
 export function concernsVersion({ failure }: Refusal): boolean {
   return failure.class === "keyInvalid" || failure.class === "suspected";
 }
-
-/** An error inside an answer that began well is told by the status that it should have had. */
-const IN_BAND_STATUS: Readonly<Record<Failure["class"], number>> = {
-  keyInvalid: 401,
-  suspected: 401,
-  notAllowed: 403,
-  outOfMoney: 402,
-  limited: 429,
-  overloaded: 503,
-  callersFault: 400,
-  network: 502,
-};
 
 /** Events of the Responses API are flat; the errors of all others, and of its own answers, stand in an `error`. */
 function asErrorBody(data: string): string {

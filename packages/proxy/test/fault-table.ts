@@ -169,8 +169,8 @@ const table = `
 | answers 503                                   | JSON   | yes   | 200 whole                     | - / overloaded 503                                          | kept       | 2    |
 | answers 503                                   | SSE    | no    | 503 server_error              | - / overloaded 503                                          | kept       | 1    |
 | answers 503                                   | SSE    | yes   | 200 whole                     | - / overloaded 503                                          | kept       | 2    |
-| fails in the place of content                 | SSE    | no    | 503 server_error              | - / overloaded 503                                          | kept       | 1    |
-| fails in the place of content                 | SSE    | yes   | 200 whole                     | - / overloaded 503                                          | kept       | 2    |
+| fails in the place of content                 | SSE    | no    | 500 server_error              | - / overloaded 500                                          | kept       | 1    |
+| fails in the place of content                 | SSE    | yes   | 200 whole                     | - / overloaded 500                                          | kept       | 2    |
 | fails in the middle                           | SSE    | no    | 200 short                     | -                                                           | kept       | 1    |
 | fails in the middle                           | SSE    | yes   | 200 short                     | -                                                           | kept       | 1    |
 `;

@@ -118,8 +118,24 @@ describe("of groups of backends", () => {
     expect(asked()).toBe("abb");
   });
 
+  test("one that says so inside a stream makes room as well", async () => {
+    const { bed, providers, asked } = await startGroups([{}], [{}]);
+    providers[0]!.fault({
+      kind: "error-event",
+      afterEvents: 1,
+      error: { message: "busy", code: "server_is_overloaded" },
+    });
+    expect(await bed.chat(stream)).toMatchObject({ status: 200, complete: true });
+    expect(asked()).toBe("ab");
+  });
+
   test.each<Fault>([
     { kind: "status", status: 500 },
+    { kind: "status", status: 408 },
+    { kind: "status", status: 501 },
+    { kind: "status", status: 599 },
+    { kind: "error-event", afterEvents: 0, error: { message: "failed", code: "server_error" } },
+    { kind: "error-event", afterEvents: 1, error: { message: "failed", code: "server_error" } },
     { kind: "reset-before-head" },
     { kind: "status", status: 400 },
     { kind: "reset-after-events", afterEvents: 1 },

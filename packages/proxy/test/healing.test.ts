@@ -171,7 +171,7 @@ describe("a refusal inside a stream of status 200", () => {
 
   test.each([
     [chatPath, "rate_limit_exceeded", 429],
-    [chatPath, "server_error", 503],
+    [chatPath, "server_error", 500],
     [chatPath, "context_length_exceeded", 400],
     ["/v1/responses", "rate_limit_exceeded", 429],
   ])("that no key heals is an error with a status: %s, %s, %i", async (path, code, status) => {

@@ -37,8 +37,8 @@ const longestWaitMs: Readonly<Record<FailureClass, number>> = {
 
 /** Never throws, whatever the answer holds. */
 export function classifyFailure(answer: FailedAnswer): Failure {
-  const error = readErrorBody(answer.body, answer.headers.get("x-amzn-errortype"));
-  const status = answer.status > 0 && answer.status < 400 ? inBandStatus(error) : answer.status;
+  const error = errorOf(answer);
+  const status = statusOf(answer, error);
   const provider = answer.provider.toLowerCase();
   const rule = failureRules.find((each) => matches(each, provider, status, error)) ?? unknown;
   const waitMs = waitOf(rule, answer, error);
@@ -50,6 +50,19 @@ export function classifyFailure(answer: FailedAnswer): Failure {
     rule: rule.name,
     ...(rule.elsewhere && { elsewhere: true }),
   };
+}
+
+/** The answer's; of an error inside an answer that began well, the one that it should have had. Never throws. */
+export function failureStatus(answer: Omit<FailedAnswer, "provider" | "now">): number {
+  return statusOf(answer, errorOf(answer));
+}
+
+function errorOf({ body, headers }: Pick<FailedAnswer, "body" | "headers">): ErrorDetails {
+  return readErrorBody(body, headers.get("x-amzn-errortype"));
+}
+
+function statusOf({ status }: Pick<FailedAnswer, "status">, error: ErrorDetails): number {
+  return status > 0 && status < 400 ? inBandStatus(error) : status;
 }
 
 /** Whether a rule goes by what no caller can write: text may quote a request, statuses and codes do not. */

@@ -99,8 +99,11 @@ export class AnswerReader implements TakeContent {
   #tellHead(exchange: Exchange): void {
     const { status, reason, headers } = this.#head;
     if (status === SWITCHING_PROTOCOLS) throw new ClientError("UND_ERR_SOCKET", "bad upgrade");
-    this.#silence.broken();
-    if (status >= 200) this.#beginBody(exchange, status);
+    // What is only announced is waited for as before.
+    if (status >= 200) {
+      this.#silence.broken();
+      this.#beginBody(exchange, status);
+    }
     const { handler } = exchange;
     exchange.rawHeaders = headers;
     const given = handler.readsRawHeaders === true ? noHeaders : headersObject(headers);
