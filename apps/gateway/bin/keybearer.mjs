@@ -18,6 +18,9 @@ const main = join(dirname(launcher), "..", "dist", "main.js");
 /** Set for the process that this launcher starts: the process id of the launcher that waits for it. */
 const parentVariable = "KEYBEARER_LAUNCHER_PID";
 
+// Names are resolved on these threads, half of them, for the whole process: one that is slow must not hold up the others.
+if (process.env.UV_THREADPOOL_SIZE === undefined) process.env.UV_THREADPOOL_SIZE = "16";
+
 if (!existsSync(main)) {
   complain("keybearer is not built yet (" + main + " is missing): run `npm run build`");
 } else if (isNewEnough(process.versions.node)) {

@@ -26,6 +26,8 @@ function nameServer(...addresses: readonly string[]) {
       current = next;
       isSilent = false;
     },
+    /** Answers nobody any more. */
+    fallSilent: () => void (isSilent = true),
     /** Calls `then` after the answer to the next question, which is the last. */
     answerOnce(then: () => void) {
       told = () => {
@@ -136,4 +138,41 @@ test("a name with a dead IPv6 address and a living IPv4 one is reached", async (
   const upstream = await startHeld({ answerAll: true });
   const { ask } = startPool(`it.test:${upstream.port}`, {}, nameServer("::1", "127.0.0.1"));
   expect(await ask("/a").answer).toBe("/a");
+});
+
+test("a name is asked about once for all who connect, and its answer serves those who connect soon after", async () => {
+  const upstream = await startHeld({ answerAll: true });
+  const names = nameServer("127.0.0.1");
+  const { ask, open } = startPool(`it.test:${upstream.port}`, {}, names);
+  await Promise.all(Array.from({ length: 20 }, () => ask().answer));
+  expect([open(), names.asked()]).toEqual([20, 1]);
+  upstream.hangUp();
+  await vi.waitFor(() => expect(open()).toBe(0));
+  await ask().answer;
+  expect(names.asked()).toBe(1);
+});
+
+test.each([
+  ["is slow", (names: ReturnType<typeof nameServer>) => names.fallSilent()],
+  ["cannot tell", (names: ReturnType<typeof nameServer>) => names.change(undefined)],
+])("a name server that %s holds up no connection to where the name led", async (_, fail) => {
+  const upstream = await startHeld({ answerAll: true });
+  const names = nameServer("127.0.0.1");
+  const { ask, open } = startPool(`it.test:${upstream.port}`, { resolveIntervalMs: 1 }, names);
+  await ask("/a").answer;
+  fail(names);
+  upstream.hangUp();
+  await vi.waitFor(() => expect(open()).toBe(0));
+  expect(await ask("/b").answer).toBe("/b");
+});
+
+test("a name that exists no more is not reached where it led", async () => {
+  const upstream = await startHeld({ answerAll: true });
+  const names = nameServer("127.0.0.1");
+  const { ask, open } = startPool(`it.test:${upstream.port}`, { resolveIntervalMs: 1 }, names);
+  await ask("/a").answer;
+  names.change([]);
+  upstream.hangUp();
+  await vi.waitFor(() => expect(open()).toBe(0));
+  await expect(ask("/b").answer).rejects.toMatchObject({ code: "ENOTFOUND" });
 });

@@ -1,9 +1,8 @@
 /** Asks now and then where a name leads, off the way of requests, for as long as anybody wants to know. */
-import type { LookupFunction } from "node:net";
+import type { Resolved, ResolvedName } from "./resolved-name.ts";
 
 export interface AddressWatchOptions {
-  readonly hostname: string;
-  readonly lookup: LookupFunction;
+  readonly name: ResolvedName;
   readonly intervalMs: number;
   /** 0 to 1. */
   readonly random: () => number;
@@ -38,28 +37,24 @@ export class AddressWatch {
   }
 
   #look(): void {
-    const { hostname, lookup, isWanted } = this.#options;
+    const { name, isWanted } = this.#options;
     if (!isWanted()) {
       this.#timer = undefined;
       return;
     }
-    lookup(hostname, { all: true }, (error, found) => {
+    name.ask((found) => {
       this.#timer = undefined;
       if (this.#isClosed) return;
-      const addresses = Array.isArray(found) ? found.map(({ address }) => address) : [found];
-      this.#found(error ?? new Set(addresses));
+      this.#found(found);
       this.wake();
     });
   }
 
-  #found(found: Error | ReadonlySet<string>): void {
-    const { hostname, resolved, failed } = this.#options;
+  #found(found: Parameters<Resolved>[0]): void {
+    const { resolved, failed } = this.#options;
     const wasFailing = this.#isFailing;
-    this.#isFailing = found instanceof Error || found.size === 0;
-    if (found instanceof Error || found.size === 0) {
-      if (!wasFailing) failed(found instanceof Error ? found : new Error(`${hostname} has no address`));
-    } else {
-      resolved(found);
-    }
+    this.#isFailing = found instanceof Error;
+    if (!(found instanceof Error)) resolved(new Set(found.map(({ address }) => address)));
+    else if (!wasFailing) failed(found);
   }
 }

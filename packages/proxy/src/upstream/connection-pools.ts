@@ -7,6 +7,7 @@ import { AddressWatch } from "./addresses.ts";
 import { ConnectionPool, type UpstreamObserver } from "./connection-pool.ts";
 import { bareHost, type Dial, type DialOptions } from "./dial.ts";
 import { upstreamLimits, type UpstreamLimits } from "./limits.ts";
+import { ResolvedName } from "./resolved-name.ts";
 import { undiciAttach } from "./undici-connection.ts";
 import { createUndiciDial } from "./undici-dial.ts";
 import { createWireDial, wireAttach } from "./wire-connection.ts";
@@ -35,17 +36,17 @@ export function connectionPools(options: ConnectionPoolsOptions = {}): Dispatche
     idleTimeoutMs: limits.idleTimeoutMs,
   };
   return (origin, tls) => {
-    const dial = createDial({ origin, tls, limits, lookup });
+    const hostname = bareHost(origin);
+    const name = new ResolvedName({ hostname, lookup, freshMs: limits.resolveIntervalMs });
+    const dial = createDial({ origin, tls, limits, lookup: name.lookup });
     const attach =
       engine === "wire"
         ? wireAttach(origin.url, clientLimits)
         : undiciAttach({ url: origin.url, limits: clientLimits, dial, servername: origin.hostname });
     const pool = new ConnectionPool({ origin, limits, dial, attach, observer });
-    const hostname = bareHost(origin);
     if (isIP(hostname) === 0) {
       pool.addresses = new AddressWatch({
-        hostname,
-        lookup,
+        name,
         intervalMs: limits.resolveIntervalMs,
         random,
         isWanted: () => pool.size > 0,
