@@ -40,6 +40,7 @@ export type ProxyErrorCode =
   | "upstream_timeout"
   | "upstream_broken"
   | "request_timeout"
+  | "gateway_stopping"
   | "client_closed"
   | "internal_error";
 
@@ -81,6 +82,7 @@ const facts: Record<ProxyErrorCode, readonly [status: number, reason: RequestRea
   upstream_timeout: [504, "Timeout"],
   upstream_broken: [502, "UpstreamFailure"],
   request_timeout: [504, "Timeout"],
+  gateway_stopping: [503, "Timeout"],
   client_closed: [499, "ClientClosed"],
   internal_error: [500, "Internal"],
 };
@@ -98,6 +100,7 @@ const ending: ReadonlySet<ProxyErrorCode> = new Set([
   "target_too_long",
   "head_too_large",
   "request_too_slow",
+  "gateway_stopping",
 ]);
 
 const brand = Symbol.for("keybearer.ProxyError");

@@ -39,8 +39,9 @@ export interface Exchange {
    */
   body(limitBytes: number): AsyncIterable<Uint8Array>;
   /**
-   * Calls back once, at once if it has happened: nobody waits for the answer any more. `client_closed` if the client left,
-   * or does not read; else it has been told why: `request_too_slow`, `invalid_request`.
+   * Calls back, at once if it has happened: nobody waits for the answer any more. `client_closed` if the client left, or does
+   * not read; else it has been told why: `request_too_slow`, `invalid_request`. With `gateway_stopping` the answer has to end
+   * now, and its client has yet to be told.
    */
   onClientGone(listener: (reason: ProxyError) => void): void;
 

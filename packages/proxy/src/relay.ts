@@ -129,8 +129,9 @@ class Relay implements AnswerSink {
     if (this.#over) return;
     this.#over = true;
     this.#readUsage();
-    const own = !this.#headSent || error.code === "client_closed" || error.code === "upstream_timeout";
-    this.#fail(own ? error : new ProxyError("upstream_broken", "The provider's answer broke off.", { cause: error }));
+    // What is none of the provider's failures is told as it is.
+    const isOwn = !this.#headSent || error.reason !== "UpstreamFailure";
+    this.#fail(isOwn ? error : new ProxyError("upstream_broken", "The provider's answer broke off.", { cause: error }));
   }
 
   #fail(error: unknown): void {

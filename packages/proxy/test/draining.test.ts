@@ -34,16 +34,50 @@ describe("closing", () => {
     await closed;
   });
 
-  test("cuts what is left at the deadline, and the upstream call with it", async () => {
+  test("ends a stream at the deadline with an event that says why, and the upstream call with it", async () => {
     const bed = await startProxy();
     bed.upstream.fault({ kind: "stall-after-events", afterEvents: 1 });
     const client = await bed.connect();
     client.request({ path: chatPath, body: chatBody(stream) });
     await client.take("\n\n");
     await bed.proxy.close(10);
+    expect(await client.take("\n\n\r\n")).toContain('"code":"gateway_stopping"');
     await client.ended;
+    expect(client.unread.toString()).not.toContain("0\r\n\r\n");
     await bed.upstream.waitForAbort();
     expect(bed.openConnections()).toBe(0);
+    expect(await bed.nextRecord()).toMatchObject({ status: 200, errorCode: "gateway_stopping", reason: "Timeout" });
+  });
+
+  test.each([
+    ["whose provider has not answered", "latency-ms=60000", chatBody()],
+    ["that is still sent", "", chatBody().slice(0, -1)],
+  ])("answers a request at the deadline %s", async (_, simulate, sent) => {
+    const bed = await startProxy();
+    const client = await bed.connect();
+    const length = `Content-Length: ${Buffer.byteLength(chatBody())}\r\nContent-Type: application/json`;
+    client.send(
+      `POST ${chatPath} HTTP/1.1\r\nHost: a\r\n${length}\r\nExpect: 100-continue\r\nX-Simulate: ${simulate}\r\n\r\n`,
+    );
+    expect(await client.take("\r\n\r\n")).toContain("100 Continue");
+    client.send(sent);
+    const closed = bed.proxy.close(100);
+    const answer = await client.response();
+    expect(answer).toMatchObject({ status: 503, complete: true, headers: { connection: "close", "retry-after": "1" } });
+    expect(answer.body.toString()).toContain('"code":"gateway_stopping"');
+    client.close();
+    await closed;
+  });
+
+  test("cuts an answer that is no stream at the deadline", async () => {
+    const bed = await startProxy();
+    bed.upstream.fault({ kind: "stall-after-bytes", afterBytes: 10 });
+    const client = await bed.connect();
+    client.request({ path: chatPath, body: chatBody() });
+    await client.take("\r\n\r\n");
+    await bed.proxy.close(10);
+    await client.ended;
+    expect(await bed.nextRecord()).toMatchObject({ status: 200, errorCode: "gateway_stopping" });
   });
 
   test("waits neither for idle connections nor for those that have never said a word", async () => {

@@ -27,8 +27,8 @@ export type Answer = Extract<
 const FIRST_WAIT_MS = 50;
 const LONGEST_WAIT_MS = 10_000;
 const SETTLED_MS = 5_000;
-/** Beyond the deadline of a drain: for the thread to say goodbye. */
-const GOODBYE_MS = 1_000;
+/** Beyond the deadline of a drain: for last words to clients, and for the thread to say goodbye. */
+const GOODBYE_MS = 2_000;
 
 export class Member {
   readonly name: string;

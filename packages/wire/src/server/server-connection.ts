@@ -92,6 +92,12 @@ export class ServerConnection<Tls, Failure extends Error> implements ExchangeLin
     if (this.#reader.isResting) this.rested();
   }
 
+  /** Whoever serves the request that is under way is told that it has to end now; without one the connection does. */
+  interrupt(reason: Failure): void {
+    if (this.#exchange) this.#exchange.interrupt(reason);
+    else if (this.#reader.stage !== "closing") this.destroy();
+  }
+
   /** Nothing of what is under way is finished. */
   destroy(): void {
     this.#socket.destroy();

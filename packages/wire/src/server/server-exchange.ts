@@ -88,7 +88,10 @@ export class ServerExchange<Tls, Failure extends Error> {
     return this.incoming?.readPieces(limitBytes) ?? NOTHING;
   }
 
-  /** Calls back once, at once if it has happened: nobody waits for the answer any more. Replaces an earlier listener. */
+  /**
+   * Calls back, at once if it has happened: nobody waits for the answer any more, or it has to end now (`interrupt` of the
+   * connection). Replaces an earlier listener.
+   */
   onClientGone(listener: (reason: Failure) => void): void {
     if (this.#gone) listener(this.#gone);
     else this.#goneListener = listener;
@@ -160,6 +163,13 @@ export class ServerExchange<Tls, Failure extends Error> {
     if (this.#gone) return;
     this.#line = undefined;
     this.#gone = reason;
+    this.incoming?.fail(reason);
+    this.#goneListener?.(reason);
+  }
+
+  /** For the connection: whoever serves it is to end it now, with last words or an answer of its own. */
+  interrupt(reason: Failure): void {
+    if (!this.#line) return;
     this.incoming?.fail(reason);
     this.#goneListener?.(reason);
   }

@@ -129,6 +129,12 @@ export class NodeConnection {
     }
   }
 
+  /** Whoever serves the request that is under way is told that it has to end now; without one the connection does. */
+  interrupt(reason: ProxyError): void {
+    if (this.#current) this.#current.interrupt(reason);
+    else this.#socket.destroy();
+  }
+
   closed(): void {
     this.#over = true;
     this.#current?.clientGone();

@@ -123,6 +123,13 @@ export class NodeExchange implements Exchange {
     this.#goneListener?.(reason);
   }
 
+  /** For the connection: whoever serves it is to end it now, with last words or an answer of its own. */
+  interrupt(reason: ProxyError): void {
+    if (this.#gone) return;
+    this.#stopReading?.(reason);
+    this.#goneListener?.(reason);
+  }
+
   /** For the connection, which has taken the socket for words of its own. */
   abandon(reason?: ProxyError): void {
     this.#abandoned = true;

@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { hasToken } from "../../framing.ts";
 import type { FrontendLimits } from "../../limits.ts";
 import { admit } from "../admission.ts";
+import { startDeadline } from "../deadline.ts";
 import { CHECK_MS, listen, type ListeningServer, type ServerOptions } from "../server.ts";
 import { TlsFront } from "../tls-front.ts";
 import { NodeConnection } from "./connection.ts";
@@ -68,9 +69,12 @@ class Connections {
   drain(deadlineMs: number): Promise<void> {
     this.#draining = true;
     return new Promise((resolve) => {
-      const cut = setTimeout(() => this.#server.closeAllConnections(), deadlineMs);
+      const deadline = startDeadline(deadlineMs, {
+        interrupt: (reason) => this.#open.forEach((connection) => connection.interrupt(reason)),
+        cut: () => this.#server.closeAllConnections(),
+      });
       this.#server.close(() => {
-        clearTimeout(cut);
+        deadline.clear();
         clearInterval(this.#checks);
         resolve();
       });

@@ -10,6 +10,7 @@ import {
 import type { ProxyError } from "../../errors.ts";
 import { limitOf, type FrontendLimits } from "../../limits.ts";
 import { admit } from "../admission.ts";
+import { startDeadline } from "../deadline.ts";
 import type { ConnectionTls } from "../listener-tls.ts";
 import { CHECK_MS, listen, type ListeningServer, type ServerOptions } from "../server.ts";
 import { connectionTls, TlsFront } from "../tls-front.ts";
@@ -67,9 +68,12 @@ class Connections implements ServerOwner<ConnectionTls, ProxyError> {
   drain(deadlineMs: number): Promise<void> {
     this.#isDraining = true;
     return new Promise((resolve) => {
-      const cut = setTimeout(() => this.#open.forEach((connection) => connection.destroy()), deadlineMs);
+      const deadline = startDeadline(deadlineMs, {
+        interrupt: (reason) => this.#open.forEach((connection) => connection.interrupt(reason)),
+        cut: () => this.#open.forEach((connection) => connection.destroy()),
+      });
       this.#server.close(() => {
-        clearTimeout(cut);
+        deadline.clear();
         clearInterval(this.#checks);
         resolve();
       });
