@@ -36,6 +36,11 @@ export class Calls {
       transaction.exchange.hasBody && this.#plans.some((plan) => plan.writesBody || this.#choosesBy(plan));
   }
 
+  /** An LLM call, at least to one of the backends. */
+  get areSome(): boolean {
+    return this.#plans.length > 0;
+  }
+
   /** Throws ProxyError: 413, 415, 504. `timeout`: for the body to arrive. Undefined: it was there. */
   read(timeout: Timeout | undefined): Promise<void> | undefined {
     const { exchange, headers, limits } = this.#transaction;

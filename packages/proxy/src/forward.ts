@@ -11,6 +11,7 @@ import { Patience } from "./patience.ts";
 import { concernsKey, concernsVersion, isTurnedAway } from "./refusal.ts";
 import { requestBody } from "./replay.ts";
 import { Retries, type AttemptFailure } from "./retries.ts";
+import { inTime, timeLeft } from "./timeouts.ts";
 import type { Transaction } from "./transaction.ts";
 import { Tried } from "./tried.ts";
 
@@ -37,11 +38,14 @@ export async function forward(transaction: Transaction, way: Way): Promise<void>
     keyless: [],
     mayAsk: true,
   };
-  let prepared = next(transaction, way, course) ?? (await nextAfterAll(transaction, way, course));
-  if (!prepared) throw new ProxyError("no_backend", "The route has no backend that takes requests.");
   const isWorthKeeping = way.candidates.areWorthAnother || way.policies.retry !== undefined;
-  const body = requestBody(transaction, isWorthKeeping, way.road.replayBudget);
+  const body = requestBody(transaction, way.road.replayBudget, { isRead: way.calls.needBody, isWorthKeeping });
   try {
+    // Of other requests pieces may be answers to what has come of the answer.
+    const arriving = way.calls.areSome ? body.arrive() : undefined;
+    if (arriving) await inTime(arriving, timeLeft(transaction, way.policies));
+    let prepared = next(transaction, way, course) ?? (await nextAfterAll(transaction, way, course));
+    if (!prepared) throw new ProxyError("no_backend", "The route has no backend that takes requests.");
     while (prepared) {
       const failure = await attempt(transaction, way, body, prepared, course.retries);
       if (!failure) return;

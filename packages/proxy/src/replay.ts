@@ -28,8 +28,13 @@ export class ReplayBudget {
   }
 }
 
+/** Or all of it, before a backend gets any: whoever sends slowly is to hold no connection and no key until then. */
+const BEGINNING_BYTES = 64 * 1024;
+
 /** What attempts send, one after another. */
 export interface RequestBody {
+  /** Resolves when enough has come to be sent, rejects when no more will. Undefined: it has. */
+  arrive(): Promise<void> | undefined;
   /** For one attempt. An attempt before it gets no more. */
   send(): Uint8Array | AsyncIterable<Uint8Array> | null;
   readonly canBeSentAgain: boolean;
@@ -40,9 +45,13 @@ export interface RequestBody {
 }
 
 /** What was read is sent again as it is; what is relayed unread is kept on its way, if it is worth keeping. */
-export function requestBody(transaction: Transaction, isWorthKeeping: boolean, budget: ReplayBudget): RequestBody {
-  const { exchange, body, limits } = transaction;
-  if (body || !exchange.hasBody) return new KnownBody(transaction);
+export function requestBody(
+  transaction: Transaction,
+  budget: ReplayBudget,
+  { isRead, isWorthKeeping }: { readonly isRead: boolean; readonly isWorthKeeping: boolean },
+): RequestBody {
+  const { exchange, limits } = transaction;
+  if (isRead || !exchange.hasBody) return new KnownBody(transaction);
   return new ReplayBody(exchange.body(limits.bodyBytes), budget, isWorthKeeping);
 }
 
@@ -52,6 +61,10 @@ class KnownBody implements RequestBody {
 
   constructor(transaction: Transaction) {
     this.#transaction = transaction;
+  }
+
+  arrive(): undefined {
+    return undefined;
   }
 
   /** As it was made ready for the backend whose turn it is. */
@@ -81,6 +94,7 @@ class ReplayBody implements RequestBody {
   #sent = 0;
   #attempt = 0;
   #takenBytes = 0;
+  #cameBytes = 0;
   #ended = false;
   /** Belongs to no attempt: one may end while it waits for the client, and the next one waits on. */
   #reading: Promise<void> | undefined;
@@ -89,6 +103,10 @@ class ReplayBody implements RequestBody {
     this.#source = source[Symbol.asyncIterator]();
     this.#budget = budget;
     this.#isKept = isKept;
+  }
+
+  async arrive(): Promise<void> {
+    while (!this.#ended && this.#cameBytes < BEGINNING_BYTES) await (this.#reading ??= this.#read());
   }
 
   get canBeSentAgain(): boolean {
@@ -145,6 +163,7 @@ class ReplayBody implements RequestBody {
   }
 
   #keep(chunk: Uint8Array): void {
+    this.#cameBytes += chunk.length;
     if (this.#isKept) {
       if (this.#budget.take(chunk.length)) this.#takenBytes += chunk.length;
       else this.forget();

@@ -38,3 +38,15 @@ export function attemptTimeout(transaction: Transaction, policies: RoutePolicies
   if (ms === undefined || (left && left.ms < ms)) return left;
   return { ms, error: new ProxyError("upstream_timeout", `The provider did not answer within ${ms} ms.`) };
 }
+
+/** The promise, or a rejection with the timeout's error when it takes longer. */
+export async function inTime<Value>(promise: Promise<Value>, timeout: Timeout | undefined): Promise<Value> {
+  if (!timeout) return promise;
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(timeout.error), timeout.ms);
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

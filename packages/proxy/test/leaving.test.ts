@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { chunkOf } from "./raw-client.ts";
 import { chatBody, chatPath, startProxy, type TestBed } from "./start-proxy.ts";
 
@@ -56,8 +56,8 @@ describe("a client that leaves", () => {
     const bed = await startProxy();
     const client = await bed.connect();
     const head = `POST /v1/embeddings HTTP/1.1\r\nHost: a\r\n${framing}\r\n\r\n`;
-    client.send(head).send(chunkOf("the first of many"));
-    while (bed.upstream.requests.length === 0) await new Promise((resolve) => void setImmediate(resolve));
+    client.send(head).send(chunkOf("the first of many ".repeat(4_000)));
+    await vi.waitFor(() => expect(bed.upstream.requests).toHaveLength(1));
     client.close();
     const request = await bed.upstream.waitForAbort();
     expect(request.bodyComplete).toBe(false);

@@ -1,7 +1,9 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
+import { connectionPools } from "@keybearer/proxy";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { answering, host, route } from "./definitions.ts";
+import { engineUnderTest } from "./engine-under-test.ts";
 import { codeOf, startHost, startSmall } from "./limited.ts";
 import { requestBytes, type RawClient } from "./raw-client.ts";
 import { chatBody, chatPath, startProxy, type TestBed } from "./start-proxy.ts";
@@ -58,6 +60,23 @@ describe("a body that is waited for", () => {
     for (const client of slow) client.send(begin).send("{");
     expect((await bed.chat()).status).toBe(200);
   });
+
+  test.each(["/v1/audio/transcriptions", "/v1/embeddings"])(
+    "holds neither a connection nor a key: %s",
+    async (path) => {
+      const dispatcher = connectionPools({
+        engine: engineUnderTest,
+        limits: { maxConnections: 1, queueTimeoutMs: 100 },
+      });
+      const bed = await startProxy({ dispatcher });
+      const slow = await Promise.all(Array.from({ length: 5 }, () => bed.connect()));
+      const head = requestBytes({ method: "POST", path, headers: ["content-length", "1000000"] });
+      for (const client of slow) client.send(head).send("abc");
+      expect((await bed.chat()).status).toBe(200);
+      expect(bed.upstream.requests).toHaveLength(1);
+      expect(bed.outcomes).toHaveLength(1);
+    },
+  );
 
   test("is not missed while the provider does not take what has come", async () => {
     const length = 32 * 2 ** 20;

@@ -112,8 +112,8 @@ describe("a body that is sent once more", () => {
     const { bed, upstream, forget } = await startReplaying();
     const key = forget();
     const client = await bed.connect();
-    const [first = Buffer.alloc(0), second = Buffer.alloc(0)] = bodyOf([1000, 500]);
-    client.send(requestBytes({ method: "POST", path, headers: [...headers, "content-length", "1500"] })).send(first);
+    const [first = Buffer.alloc(0), second = Buffer.alloc(0)] = bodyOf([70_000, 500]);
+    client.send(requestBytes({ method: "POST", path, headers: [...headers, "content-length", "70500"] })).send(first);
     await vi.waitFor(() => expect(key.refreshes).toBe(1));
     client.send(second);
     expect((await client.response()).status).toBe(200);
@@ -125,7 +125,7 @@ describe("a body that is sent once more", () => {
     const key = forget();
     const client = await bed.connect();
     client.send(requestBytes({ method: "POST", path, headers: [...headers, "transfer-encoding", "chunked"] }));
-    client.send(chunkOf("a".repeat(1000)));
+    client.send(chunkOf("a".repeat(70_000)));
     await vi.waitFor(() => expect(key.refreshes).toBe(1));
     client.close();
     expect(await bed.nextRecord()).toMatchObject({ errorCode: "client_closed" });
@@ -133,9 +133,9 @@ describe("a body that is sent once more", () => {
   });
 
   test("may outgrow the budget while it is sent for the last time, but not before", async () => {
-    const { bed, upstream, forget } = await startReplaying(100_000);
-    const [first = Buffer.alloc(0), second = Buffer.alloc(0)] = bodyOf([60_000, 100_000]);
-    const begin = requestBytes({ method: "POST", path, headers: [...headers, "content-length", "160000"] });
+    const { bed, upstream, forget } = await startReplaying(150_000);
+    const [first = Buffer.alloc(0), second = Buffer.alloc(0)] = bodyOf([70_000, 100_000]);
+    const begin = requestBytes({ method: "POST", path, headers: [...headers, "content-length", "170000"] });
     for (let count = 0; count < 3; count++) {
       const key = forget();
       upstream.refuseAfter = 50_000;
@@ -147,7 +147,7 @@ describe("a body that is sent once more", () => {
       expect(upstream.whole.at(-1)).toBe(nameOf([first, second]));
 
       forget();
-      upstream.refuseAfter = 150_000;
+      upstream.refuseAfter = 160_000;
       client.send(begin).send(first).send(second);
       expect((await client.response()).status).toBe(502);
       client.close();

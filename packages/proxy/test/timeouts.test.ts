@@ -43,10 +43,19 @@ describe("requestTimeout holds", () => {
   test("while a body arrives that is relayed unread, and the call is given up", async () => {
     const bed = await startHurried();
     const client = await bed.connect();
-    client.send("POST /v1/embeddings HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{");
+    client.send("POST /v1/embeddings HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n").send("{".repeat(70_000));
     const answer = await client.response();
     expect([answer.status, codeOf(answer)]).toEqual([504, "request_timeout"]);
     expect((await bed.upstream.waitForAbort()).bodyComplete).toBe(false);
+  });
+
+  test("while so little of a body has come that no provider has been asked", async () => {
+    const bed = await startHurried();
+    const client = await bed.connect();
+    client.send("POST /v1/embeddings HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{");
+    const answer = await client.response();
+    expect([answer.status, codeOf(answer)]).toEqual([504, "request_timeout"]);
+    expect(bed.upstream.connections.opened).toBe(0);
   });
 
   test("while a refused key's source is asked for a newer version: the refusal is the answer", async () => {

@@ -25,7 +25,8 @@ export type Answer = Extract<
 >;
 
 const FIRST_WAIT_MS = 50;
-const LONGEST_WAIT_MS = 10_000;
+/** With its start a thread is back within a second, however often it dies. */
+const LONGEST_WAIT_MS = 800;
 const SETTLED_MS = 5_000;
 /** Beyond the deadline of a drain: for last words to clients, and for the thread to say goodbye. */
 const GOODBYE_MS = 2_000;

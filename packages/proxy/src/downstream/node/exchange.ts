@@ -103,6 +103,10 @@ export class NodeExchange implements Exchange {
         if (this.receivedBytes > limitBytes) throw tooLarge(limitBytes);
         yield chunk;
       }
+    } catch (error) {
+      if (ProxyError.is(error)) throw error;
+      // The server may have said why; if not, the client has left.
+      throw this.#gone ?? clientClosed(error instanceof Error ? error : undefined);
     } finally {
       // The answer came first, and while this reader stood here nothing could be thrown away.
       if (this.#discards) this.#request.resume();
