@@ -16,6 +16,7 @@ import { logChanges } from "./control/changes.ts";
 import { ConfigFile } from "./control/config-file.ts";
 import { createFleet, type Fleet, type FleetOptions } from "./control/fleet.ts";
 import { createLoader, type Loader } from "./control/loader.ts";
+import { Budgets, defaultBodyBudgetBytes } from "./control/budgets.ts";
 import { KeyTable } from "./control/key-table.ts";
 import { keyView, type KeyView } from "./control/key-views.ts";
 import { receiver } from "./control/receive.ts";
@@ -83,6 +84,7 @@ class RunningGateway implements Gateway {
   readonly #small: SmallServers;
   readonly #threads: number;
   readonly #keyTable: KeyTable;
+  readonly #budgets: Budgets;
   readonly #running: RunningConfig;
   readonly #keys: RunningKeys;
   readonly #ticketKey: TicketKey;
@@ -104,6 +106,7 @@ class RunningGateway implements Gateway {
     this.#small = new SmallServers(log, this.urls);
     this.#threads = threadCount(options.workers ?? loaded.settings.workerThreads);
     this.#keyTable = new KeyTable(Math.max(1, this.#threads));
+    this.#budgets = new Budgets(Math.max(1, this.#threads));
     this.#running = new RunningConfig(loaded, {
       keys: this.#keyTable,
       threads: this.#threads > 1 ? "several" : "one",
@@ -221,7 +224,7 @@ class RunningGateway implements Gateway {
   }
 
   #fleetOptions(): FleetOptions {
-    const { minHealthyKeys, replayBudgetBytes, fingerprintKey, backend, engine } = this.#started;
+    const { minHealthyKeys, replayBudgetBytes, bodyBudgetBytes, fingerprintKey, backend, engine } = this.#started;
     return {
       threads: this.#threads,
       start: (worker) => ({
@@ -230,7 +233,9 @@ class RunningGateway implements Gateway {
         keyState: this.#keyTable.memory,
         worker,
         minimumHealthy: minHealthyKeys,
-        replayBudgetBytes: Math.floor(replayBudgetBytes / Math.max(1, this.#threads)),
+        replayBudgetBytes,
+        bodyBudgetBytes: bodyBudgetBytes ?? defaultBodyBudgetBytes(),
+        budgets: this.#budgets.memory,
         engine,
         dispatcher: this.#options.dispatcher === undefined ? undefined : String(this.#options.dispatcher),
         upstreamLimits: upstreamLimits(backend),
@@ -248,6 +253,7 @@ class RunningGateway implements Gateway {
       died: (name, worker, error) => {
         this.#registry.forget(name);
         this.#keyTable.state.forgetWorker(worker);
+        this.#budgets.forgetWorker(worker);
         this.#log.error(`${name} ended and is replaced`, { error: error ?? "no reason given" });
       },
     };

@@ -43,6 +43,8 @@ export interface Settings {
   readonly keyHeader: boolean;
   /** How much of requests is kept at once, in the whole process, so that they can be sent again. */
   readonly replayBudgetBytes: number;
+  /** For bodies that are read whole; undefined: as the memory of the machine allows. */
+  readonly bodyBudgetBytes: number | undefined;
   /** Fewer healthy keys than this in a list are reported. */
   readonly minHealthyKeys: number;
   readonly backend: UpstreamSettings;

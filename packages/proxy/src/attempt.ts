@@ -64,7 +64,11 @@ export async function attempt(
     outcome = { kind: "answered", status: answer.status };
     keys.report(keys.isCallers ? outcome : { ...outcome, exhaustedMs: exhausted(answer.headers) });
     const pin = pinning(prepared, way);
-    const relaying = relay(looked.answer, backend, transaction, { begun: () => body.forget(), pin });
+    const begun = (): void => {
+      body.forget();
+      transaction.forgetBody();
+    };
+    const relaying = relay(looked.answer, backend, transaction, { begun, pin });
     if (relaying) await relaying;
     return undefined;
   } catch (error) {

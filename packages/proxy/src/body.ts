@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 import { brotliDecompress, gunzip, inflate, zstdDecompress } from "node:zlib";
 import { BodyError, type BodyEdit, type Dialect, type EditedBody, type HeaderList } from "@keybearer/providers";
 import { ProxyError } from "./errors.ts";
-import type { Exchange, Timeout } from "./exchange.ts";
+import type { Exchange, ReadOptions } from "./exchange.ts";
 
 type Decode = (bytes: Uint8Array, options: { maxOutputLength: number }) => Promise<Buffer>;
 
@@ -34,10 +34,10 @@ export async function decodeBytes(
 export function readDecoded(
   exchange: Exchange,
   headers: HeaderList,
-  limitBytes: number,
-  timeout: Timeout | undefined,
+  options: ReadOptions,
 ): Uint8Array | Promise<Uint8Array> {
-  if (!headers.has("content-encoding")) return exchange.readBody(limitBytes, timeout);
+  const { limitBytes, reserve } = options;
+  if (!headers.has("content-encoding")) return exchange.readBody(options);
   // All of them: a second header is a second coding (RFC 9110 section 8.4).
   const encoding = headers.values("content-encoding").join(", ").trim().toLowerCase() || "identity";
   const decode = decoders.get(encoding);
@@ -48,12 +48,13 @@ export function readDecoded(
       `The content encoding ${encoding.slice(0, 40)} is not supported; known: ${known}.`,
     );
   }
-  const body = exchange.readBody(limitBytes, timeout);
+  const body = exchange.readBody(options);
   if (!decode) return body;
   const decoded = async (): Promise<Uint8Array> => {
     const plain = await decode(await body, { maxOutputLength: limitBytes }).catch((cause: unknown) => {
       throw undecodable(cause, encoding, limitBytes);
     });
+    if (reserve?.take(plain.length) === false) throw reserve.error;
     headers.delete("content-encoding");
     return plain;
   };

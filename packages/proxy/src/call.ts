@@ -2,6 +2,8 @@
 import type { BodyEdit, Call, HeaderList } from "@keybearer/providers";
 import type { Backend, CompiledAi } from "./backend.ts";
 import { editBody, readDecoded } from "./body.ts";
+import { BodyReserve, FREE_BYTES } from "./body-reserve.ts";
+import type { ByteBudget } from "./byte-budget.ts";
 import { ProxyError } from "./errors.ts";
 import type { Exchange, Timeout } from "./exchange.ts";
 import type { RequestCredentials } from "./request-facts.ts";
@@ -41,10 +43,14 @@ export class Calls {
     return this.#plans.length > 0;
   }
 
-  /** Throws ProxyError: 413, 415, 504. `timeout`: for the body to arrive. Undefined: it was there. */
-  read(timeout: Timeout | undefined): Promise<void> | undefined {
+  /** Throws ProxyError: 413, 415, 503, 504. `timeout`: for the body to arrive. Undefined: it was there. */
+  read(budget: ByteBudget, timeout: Timeout | undefined): Promise<void> | undefined {
     const { exchange, headers, limits } = this.#transaction;
-    const body = readDecoded(exchange, headers, limits.bufferBytes, timeout);
+    const mayBeLarge =
+      !(Number(headers.get("content-length") ?? Infinity) <= FREE_BYTES) || headers.has("content-encoding");
+    const reserve = mayBeLarge ? new BodyReserve(budget) : undefined;
+    this.#transaction.reserve = reserve;
+    const body = readDecoded(exchange, headers, { limitBytes: limits.bufferBytes, timeout, reserve });
     if (body instanceof Promise) return body.then((bytes) => this.#receive(bytes));
     this.#receive(body);
     return undefined;
@@ -75,6 +81,8 @@ export class Calls {
     transaction.system = system;
     if (!this.#received) return;
     transaction.body = editBody(this.#received, transaction.headers, dialect, edit);
+    // Nobody else is to have it made ready for him.
+    if (this.#plans.length === 1) this.#received = undefined;
     transaction.configuredModel = edit.model;
     this.#credentials.model = edit.model ?? transaction.body.requestedModel;
   }

@@ -20,6 +20,15 @@ export interface Timeout {
   readonly error: ProxyError;
 }
 
+/** For a body that is read whole. */
+export interface ReadOptions {
+  readonly limitBytes: number;
+  /** For it to arrive. */
+  readonly timeout: Timeout | undefined;
+  /** Memory for it: asked before it is taken. Undefined: it need not be asked for. */
+  readonly reserve: { take(bytes: number): boolean; readonly error: ProxyError } | undefined;
+}
+
 export interface Exchange {
   readonly head: RequestHead;
   /** `address:port`. */
@@ -29,10 +38,10 @@ export interface Exchange {
   readonly hasBody: boolean;
   /**
    * The whole body, at once where it has come with the head. Throws, or rejects with, ProxyError `request_too_large` as
-   * soon as it is known to be longer than `limitBytes`, `client_closed` when the client leaves meanwhile, and the
-   * timeout's error when the client takes longer.
+   * soon as it is known to be longer than `limitBytes`, `client_closed` when the client leaves meanwhile, the timeout's
+   * error when the client takes longer, and that of the reserve when there is no more.
    */
-  readBody(limitBytes: number, timeout?: Timeout): Uint8Array | Promise<Uint8Array>;
+  readBody(options: ReadOptions): Uint8Array | Promise<Uint8Array>;
   /**
    * The body as it comes, for one reader, who sets the pace. Instead of `readBody`, not beside it. Throws ProxyError
    * `request_too_large` when it turns out to be longer than `limitBytes`.

@@ -2,6 +2,7 @@
 import { HeaderList } from "@keybearer/providers";
 import { answerError, answerWith } from "./answer.ts";
 import type { Way } from "./attempt.ts";
+import type { ByteBudget } from "./byte-budget.ts";
 import { Calls } from "./call.ts";
 import { Candidates, type BackendChoice } from "./candidates.ts";
 import { asProxyError, ProxyError } from "./errors.ts";
@@ -13,7 +14,6 @@ import type { Observer } from "./observer.ts";
 import { isPreflight } from "./policies/cors.ts";
 import { mayPassOn } from "./policies/max-forwards.ts";
 import { rewritePath } from "./policies/url-rewrite.ts";
-import type { ReplayBudget } from "./replay.ts";
 import { RequestCredentials } from "./request-facts.ts";
 import type { CompiledRoute, Snapshot } from "./snapshot.ts";
 import { readTarget } from "./target.ts";
@@ -25,7 +25,10 @@ export interface Road {
   readonly observer: Observer;
   /** 0 to 1. */
   readonly random: () => number;
-  readonly replayBudget: ReplayBudget;
+  /** For bodies that are kept to be sent again. */
+  readonly replayBudget: ByteBudget;
+  /** For bodies that are read whole. */
+  readonly bodyBudget: ByteBudget;
   readonly timeouts: HealingTimeouts;
 }
 
@@ -35,13 +38,16 @@ export async function handle(exchange: Exchange, bind: string, snapshot: Snapsho
   try {
     const way = enter(transaction, snapshot, road); // 400 401 403 404 405 413 414 417 421 501 503 505
     if (way) {
-      const reading = way.calls.needBody ? way.calls.read(timeLeft(transaction, way.policies)) : undefined; // 413 415 504
+      const reading = way.calls.needBody
+        ? way.calls.read(road.bodyBudget, timeLeft(transaction, way.policies))
+        : undefined; // 413 415 503 504
       if (reading) await reading;
       await forward(transaction, way); // 400 401 404 429 502 503 504
     }
   } catch (error) {
     answerFailure(transaction, error, road.observer);
   } finally {
+    transaction.reserve?.release();
     road.observer.finished(transaction.record());
   }
 }

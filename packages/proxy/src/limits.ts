@@ -87,7 +87,8 @@ export type LimitName =
   | "connection_idle"
   | "connection_duration"
   | "client_not_reading"
-  | "replay_budget";
+  | "replay_budget"
+  | "body_budget";
 
 const LIMIT_OF: Partial<Record<ProxyErrorCode, LimitName>> = {
   invalid_request: "malformed_request",

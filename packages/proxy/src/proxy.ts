@@ -1,5 +1,6 @@
 /** The data plane as one thing: ports, each served from the snapshot that is current when a request begins. */
 import { ClientCounts } from "./downstream/client-counts.ts";
+import { ByteBudget, type BudgetShare } from "./byte-budget.ts";
 import type { BindDefinition } from "./definition.ts";
 import type { Engine } from "./engine.ts";
 import type { Exchange } from "./exchange.ts";
@@ -9,11 +10,11 @@ import type { ListeningServer, Serve } from "./downstream/server.ts";
 import { serveByWire } from "./downstream/wire/server.ts";
 import type { Observer } from "./observer.ts";
 import { shed } from "./overload.ts";
-import { ReplayBudget } from "./replay.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { healingTimeouts, type HealingTimeouts } from "./timeouts.ts";
 
 const REPLAY_BUDGET_BYTES = 256 * 1024 * 1024;
+const BODY_BUDGET_BYTES = 1024 * 1024 * 1024;
 
 /** A snapshot, told of the requests that begin and end on it. */
 export interface Serving {
@@ -33,6 +34,10 @@ export interface ProxyOptions {
   readonly random?: () => number;
   /** How many bytes of bodies are kept at once, to be sent again when a key is refused; 256 MiB by default. */
   readonly replayBudgetBytes?: number;
+  /** How many bytes of bodies that are read whole are held at once, without the first 64 KiB of each; 1 GiB by default. */
+  readonly bodyBudgetBytes?: number;
+  /** Where threads that share the two budgets note what they hold. */
+  readonly budgetShares?: { readonly replay: BudgetShare; readonly bodies: BudgetShare } | undefined;
   readonly healingTimeouts?: Partial<HealingTimeouts>;
   /** `wire` by default. */
   readonly engine?: Engine;
@@ -54,12 +59,14 @@ export interface Proxy {
 }
 
 export function createProxy(options: ProxyOptions): Proxy {
-  const { observer, snapshot, random = Math.random, replayBudgetBytes = REPLAY_BUDGET_BYTES } = options;
+  const { observer, snapshot, random = Math.random, budgetShares: shares } = options;
+  const { replayBudgetBytes = REPLAY_BUDGET_BYTES, bodyBudgetBytes = BODY_BUDGET_BYTES } = options;
   const serve = engines[options.engine ?? "wire"];
   const road: Road = {
     observer,
     random,
-    replayBudget: new ReplayBudget(replayBudgetBytes, () => observer.limited("replay_budget")),
+    replayBudget: new ByteBudget(replayBudgetBytes, () => observer.limited("replay_budget"), shares?.replay),
+    bodyBudget: new ByteBudget(bodyBudgetBytes, () => observer.limited("body_budget"), shares?.bodies),
     timeouts: { ...healingTimeouts, ...options.healingTimeouts },
   };
   const servers = new Set<ListeningServer>();

@@ -1,32 +1,7 @@
 /** A body that is relayed unread and can still be sent once more: kept, while the budget of the process lasts. */
+import type { ByteBudget } from "./byte-budget.ts";
 import { ProxyError } from "./errors.ts";
 import type { Transaction } from "./transaction.ts";
-
-/** How many bytes of bodies are kept at once, over all requests of a process. */
-export class ReplayBudget {
-  readonly #limitBytes: number;
-  readonly #spent: () => void;
-  #usedBytes = 0;
-
-  /** `spent`: told whenever it does not suffice. */
-  constructor(limitBytes: number, spent: () => void) {
-    this.#limitBytes = limitBytes;
-    this.#spent = spent;
-  }
-
-  take(bytes: number): boolean {
-    if (this.#usedBytes + bytes > this.#limitBytes) {
-      this.#spent();
-      return false;
-    }
-    this.#usedBytes += bytes;
-    return true;
-  }
-
-  give(bytes: number): void {
-    this.#usedBytes -= bytes;
-  }
-}
 
 /** Or all of it, before a backend gets any: whoever sends slowly is to hold no connection and no key until then. */
 const BEGINNING_BYTES = 64 * 1024;
@@ -47,7 +22,7 @@ export interface RequestBody {
 /** What was read is sent again as it is; what is relayed unread is kept on its way, if it is worth keeping. */
 export function requestBody(
   transaction: Transaction,
-  budget: ReplayBudget,
+  budget: ByteBudget,
   { isRead, isWorthKeeping }: { readonly isRead: boolean; readonly isWorthKeeping: boolean },
 ): RequestBody {
   const { exchange, limits } = transaction;
@@ -87,7 +62,7 @@ class ReplayBody implements RequestBody {
   /** Something was sent, and is gone. */
   #isBegun = false;
   readonly #source: AsyncIterator<Uint8Array>;
-  readonly #budget: ReplayBudget;
+  readonly #budget: ByteBudget;
   /** All that has come, while it can be sent again; else what the attempt under way has still to send. */
   readonly #chunks: Uint8Array[] = [];
   /** How many of them the attempt under way has sent. */
@@ -99,7 +74,7 @@ class ReplayBody implements RequestBody {
   /** Belongs to no attempt: one may end while it waits for the client, and the next one waits on. */
   #reading: Promise<void> | undefined;
 
-  constructor(source: AsyncIterable<Uint8Array>, budget: ReplayBudget, isKept: boolean) {
+  constructor(source: AsyncIterable<Uint8Array>, budget: ByteBudget, isKept: boolean) {
     this.#source = source[Symbol.asyncIterator]();
     this.#budget = budget;
     this.#isKept = isKept;

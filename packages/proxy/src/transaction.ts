@@ -1,12 +1,14 @@
 /** One request on its way through: what each step learnt, for the steps after it and for the record at the end. */
 import { randomUUID } from "node:crypto";
 import type { Call, Dialect, EditedBody, HeaderList, Usage } from "@keybearer/providers";
+import type { BodyReserve } from "./body-reserve.ts";
 import type { ProxyError } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
 import type { FrontendLimits } from "./limits.ts";
 import type { AttemptFacts, KeyFacts, RequestReason, RequestRecord } from "./observer.ts";
 import type { Target } from "./target.ts";
 
+const NOTHING = Buffer.alloc(0);
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 
 export class Transaction {
@@ -30,6 +32,8 @@ export class Transaction {
   dialect: Dialect | undefined;
   call: Call | undefined;
   body: EditedBody | undefined;
+  /** Memory for a body that is read whole; undefined: it needs none to speak of. */
+  reserve: BodyReserve | undefined;
   backend: string | undefined;
   endpoint: string | undefined;
   /** `openai`. */
@@ -64,6 +68,13 @@ export class Transaction {
 
   firstByte(): void {
     this.#firstByteMs ??= this.elapsedMs();
+  }
+
+  /** No attempt will follow: a long answer need not hold a long question. */
+  forgetBody(): void {
+    if (!this.reserve) return;
+    if (this.body) this.body = { ...this.body, bytes: NOTHING };
+    this.reserve.release();
   }
 
   fail(error: ProxyError): void {

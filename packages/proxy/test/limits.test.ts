@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { connect } from "node:net";
+import { gzipSync } from "node:zlib";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { ai, route } from "./definitions.ts";
 import { codeOf, startHost, startSmall } from "./limited.ts";
@@ -186,4 +187,40 @@ test("a body that the replay budget has no room for is counted", async () => {
   expect(bed.limits).toEqual([]);
   expect((await send(1001)).status).toBe(200);
   expect(bed.limits).toEqual(["replay_budget"]);
+});
+
+describe("bodies that are read whole", () => {
+  const large = chatBody({ padding: "a".repeat(150_000) });
+
+  test.each([
+    ["of known length", { body: large }],
+    ["in chunks", { body: large, chunked: true }],
+    ["compressed", { body: gzipSync(large), headers: ["content-encoding", "gzip"] }],
+  ])("are refused where there is no memory for more of them, until one has ended: %s", async (_, request) => {
+    const bed = await startProxy({ bodyBudgetBytes: 150_000 });
+    bed.upstream.fault({ kind: "stall-before-head" });
+    const [first, second] = [await bed.connect(), await bed.connect()];
+    const ask = (client: RawClient) => client.send(requestBytes({ path: chatPath, ...request }));
+    ask(first);
+    await bed.upstream.waitForRequest();
+    const refused = await ask(second).response();
+    expect([refused.status, codeOf(refused), refused.headers["retry-after"]]).toEqual([503, "overloaded", "1"]);
+    expect(bed.limits).toEqual(["body_budget"]);
+    expect((await bed.chat()).status).toBe(200);
+    first.close();
+    await bed.upstream.waitForAbort();
+    const third = await bed.connect();
+    await vi.waitFor(async () => expect((await ask(third).response()).status).toBe(200));
+  });
+
+  test("count no more once the client has an answer, however long that takes", async () => {
+    const bed = await startProxy({ bodyBudgetBytes: 150_000 });
+    bed.upstream.fault({ kind: "stall-after-events", afterEvents: 3 });
+    const [first, second] = [await bed.connect(), await bed.connect()];
+    first.request({ path: chatPath, body: chatBody({ stream: true, padding: "a".repeat(150_000) }) });
+    await first.take("data: ");
+    second.request({ path: chatPath, body: large });
+    expect((await second.response()).status).toBe(200);
+    first.close();
+  });
 });

@@ -44,6 +44,7 @@ export interface BedOptions {
   readonly dispatcher?: DispatcherFactory;
   readonly random?: () => number;
   readonly replayBudgetBytes?: number;
+  readonly bodyBudgetBytes?: number;
   readonly healingTimeouts?: Partial<HealingTimeouts>;
 }
 
@@ -129,11 +130,12 @@ export async function startProxy(options: BedOptions = {}): Promise<TestBed> {
   };
 }
 
-function proxyOptions({ random, replayBudgetBytes, healingTimeouts }: BedOptions) {
+function proxyOptions({ random, replayBudgetBytes, bodyBudgetBytes, healingTimeouts }: BedOptions) {
   return {
     engine: engineUnderTest,
     ...(random ? { random } : {}),
     ...(replayBudgetBytes === undefined ? {} : { replayBudgetBytes }),
+    ...(bodyBudgetBytes === undefined ? {} : { bodyBudgetBytes }),
     ...(healingTimeouts ? { healingTimeouts } : {}),
   };
 }

@@ -5,7 +5,7 @@ export { SharedBuffers, sharedBuffers } from "./io/shared-buffers.ts";
 export { PROGRESS_BYTES } from "./server/contract.ts";
 export { Progress } from "./server/progress.ts";
 export type { FailureFacts, Refusal, ServerLimit, ServerLimits, ServerOwner } from "./server/contract.ts";
-export type { BodyTimeout } from "./server/request-body.ts";
+export type { BodyReading } from "./server/request-body.ts";
 export { ServerConnection } from "./server/server-connection.ts";
 export { ServerExchange } from "./server/server-exchange.ts";
 export type { ServerRequestHead } from "./server/server-exchange.ts";

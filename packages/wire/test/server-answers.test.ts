@@ -282,7 +282,7 @@ describe("an answer", () => {
 
 test("a client that waits for leave gets it when its body is wanted; one that does not get it is not waited for", async () => {
   const bed = await startServer(async (exchange) => {
-    if (exchange.head.target === "/wanted") await exchange.readBody(Infinity);
+    if (exchange.head.target === "/wanted") await exchange.readBody({ limitBytes: Infinity });
     exchange.sendHead(200, ["content-length", "0"]);
     exchange.end();
   });

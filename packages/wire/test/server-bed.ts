@@ -92,7 +92,7 @@ export async function startServer(handle: Handle, options: BedOptions = {}): Pro
 /** Answers with the request's body, and its target in a header. */
 export async function echo(exchange: Exchange): Promise<void> {
   try {
-    const body = await exchange.readBody(Infinity);
+    const body = await exchange.readBody({ limitBytes: Infinity });
     exchange.sendHead(200, ["x-target", exchange.head.target, "content-length", String(body.length)]);
     exchange.write(body);
     exchange.end();

@@ -75,7 +75,9 @@ describe.each([
         expect(reason.code).toBe("WIRE_CLIENT_CLOSED");
       });
       // Never answered, and its body is waited for.
-      Promise.resolve(exchange.readBody(Infinity)).catch((error: unknown) => expect(error).toBeInstanceOf(Failure));
+      Promise.resolve(exchange.readBody({ limitBytes: Infinity })).catch((error: unknown) =>
+        expect(error).toBeInstanceOf(Failure),
+      );
     });
     const bytes = post("/a", BODY, [50]) + get("/b");
     for (let at = 0; at <= bytes.length; at += 3) {
@@ -164,7 +166,7 @@ describe("a body", () => {
     const outcomes: unknown[] = [];
     const bed = await startServer(async (exchange) => {
       const limit = Number(exchange.head.target.slice(1) || BODY.length);
-      const body = await Promise.resolve(exchange.readBody(limit)).catch((error: unknown) => error);
+      const body = await Promise.resolve(exchange.readBody({ limitBytes: limit })).catch((error: unknown) => error);
       outcomes.push(body instanceof Failure ? [body.code, body.facts.limitBytes] : (body as Uint8Array).length);
       exchange.sendHead(200, ["content-length", "0"]);
       exchange.end();
@@ -200,7 +202,9 @@ describe("a body", () => {
     const outcomes: unknown[] = [];
     const bed = await startServer(async (exchange) => {
       exchange.onClientGone(({ code }) => outcomes.push(code));
-      await Promise.resolve(exchange.readBody(Infinity)).catch(({ code }: Failure) => outcomes.push(code));
+      await Promise.resolve(exchange.readBody({ limitBytes: Infinity })).catch(({ code }: Failure) =>
+        outcomes.push(code),
+      );
     });
     const client = await bed.connect();
     await client.sendApart([post("/", BODY, [50]).slice(0, -10), "nonsense\r\n"]);

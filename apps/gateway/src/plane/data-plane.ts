@@ -138,13 +138,20 @@ class Plane {
   }
 
   #begin(): Serving {
-    const { epochs, reusePort } = this.#start;
+    const { epochs, reusePort, budgets, worker, replayBudgetBytes, bodyBudgetBytes } = this.#start;
+    const threads = budgets.byteLength / (2 * Int32Array.BYTES_PER_ELEMENT);
+    const share = (budget: number) => ({
+      cells: new Int32Array(budgets, budget * threads * Int32Array.BYTES_PER_ELEMENT, threads),
+      index: worker,
+    });
     const first = this.#compile(this.#start);
     const generations = new Generations(epochs, first);
     const proxy = createProxy({
       engine: this.#start.engine,
       snapshot: first.snapshot,
-      replayBudgetBytes: this.#start.replayBudgetBytes,
+      replayBudgetBytes,
+      bodyBudgetBytes,
+      budgetShares: { replay: share(0), bodies: share(1) },
       current: (bind) => generations.serving(bind),
       observer: this.#observer,
     });

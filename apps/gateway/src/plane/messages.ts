@@ -71,7 +71,11 @@ export interface StartMessage {
   readonly worker: number;
   /** An alert is raised when fewer keys of a ring are well. */
   readonly minimumHealthy: number;
+  /** Bodies that are kept to be sent again, and bodies that are read whole: of all threads together. */
   readonly replayBudgetBytes: number;
+  readonly bodyBudgetBytes: number;
+  /** Where the threads note what they hold of each: a cell for each thread, one budget after the other. */
+  readonly budgets: SharedArrayBuffer;
   /** What speaks HTTP/1.1 on both sides. */
   readonly engine: Engine;
   /** URL of a module that makes what connects to backends; undefined: the engine does. */

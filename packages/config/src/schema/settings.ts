@@ -53,6 +53,10 @@ export function settingsSchema({ token }: KeySchemas) {
       logging: may(logging, "The log on standard error."),
       adminToken: may(token, "What callers of the admin pages have to show, or where it is to be had."),
       keyHeader: may(v.boolean(), "Name the key in each answer's header keybearer-key; false by default."),
+      bodyBudget: may(
+        byteSize,
+        "Bodies of requests that are read whole, in all; by default a quarter of the memory, at most 1GiB.",
+      ),
       replayBudget: may(byteSize, "How much of requests is kept to send them again, in all; 256MiB by default."),
       backend: may(upstreamSettings, "Connections to backends."),
       minHealthyKeys: may(wholeNumber(0, 1_000), "Fewer healthy keys than this in a list are reported; 1 by default."),
@@ -91,6 +95,7 @@ export function buildSettings(given: Given | undefined, path: Path): Settings {
     fingerprintKey: given?.fingerprintKey,
     adminToken: given?.adminToken && buildReference(given.adminToken, [...path, "adminToken"]),
     keyHeader: given?.keyHeader ?? false,
+    bodyBudgetBytes: given?.bodyBudget,
     replayBudgetBytes: given?.replayBudget ?? 256 * 2 ** 20,
     minHealthyKeys: given?.minHealthyKeys ?? 1,
     backend: buildUpstreamSettings(given?.backend),

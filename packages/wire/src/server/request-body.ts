@@ -14,10 +14,13 @@ export interface BodyLine {
   wantBody(body: RequestBody): void;
 }
 
-/** How long it may take, and what it fails with when it takes longer. */
-export interface BodyTimeout {
-  readonly ms: number;
-  readonly error: Error;
+/** How a body is read whole. */
+export interface BodyReading {
+  readonly limitBytes: number;
+  /** How long it may take, and what it fails with when it takes longer. */
+  readonly timeout?: { readonly ms: number; readonly error: Error } | undefined;
+  /** Memory for it, which is asked for before it is taken, and what it fails with when there is no more. */
+  readonly reserve?: { take(bytes: number): boolean; readonly error: Error } | undefined;
 }
 
 /** Pieces that are smaller are kept together: a client may send one byte at a time, and each of its own costs a hundred. */
@@ -42,6 +45,7 @@ export class RequestBody implements TakeContent, AsyncIterator<Uint8Array>, Asyn
   #isWhole = false;
   #failure: Error | undefined;
   #limitBytes = Infinity;
+  #reserve: BodyReading["reserve"];
   readonly #line: BodyLine;
   readonly #contentLength: number;
   #resolveWhole: ((bytes: Uint8Array) => void) | undefined;
@@ -98,9 +102,11 @@ export class RequestBody implements TakeContent, AsyncIterator<Uint8Array>, Asyn
   }
 
   /** At once where it has all come. */
-  readWhole(limitBytes: number, timeout: BodyTimeout | undefined): Uint8Array | Promise<Uint8Array> {
+  readWhole({ limitBytes, timeout, reserve }: BodyReading): Uint8Array | Promise<Uint8Array> {
     this.#reading = "whole";
     this.#limitBytes = limitBytes;
+    this.#reserve = reserve;
+    if (this.#contentLength !== -1) this.#take(this.#contentLength);
     if (this.#failure || !this.#count(this.#waitingBytes)) return Promise.reject(this.#failure);
     this.#line.wantBody(this);
     if (this.#isWhole) return this.#takeAll();
@@ -193,8 +199,15 @@ export class RequestBody implements TakeContent, AsyncIterator<Uint8Array>, Asyn
   /** False: it is longer than it may be, and whoever waits for it has been told. */
   #count(bytes: number): boolean {
     this.receivedBytes += bytes;
-    if (this.receivedBytes <= this.#limitBytes) return true;
+    if (this.receivedBytes <= this.#limitBytes) return this.#contentLength !== -1 || this.#take(bytes);
     this.fail(this.#line.failure("WIRE_BODY_TOO_LARGE", { limitBytes: this.#limitBytes }));
+    return false;
+  }
+
+  #take(bytes: number): boolean {
+    const reserve = this.#reserve;
+    if (!reserve || reserve.take(bytes)) return true;
+    this.fail(reserve.error);
     return false;
   }
 

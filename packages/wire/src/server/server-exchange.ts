@@ -3,7 +3,7 @@ import type { FailureFacts } from "./contract.ts";
 import type { WireErrorCode } from "../errors.ts";
 import type { RequestHead } from "../syntax/request-head.ts";
 import type { AnswerWriter } from "./answer-writer.ts";
-import { RequestBody, type BodyTimeout } from "./request-body.ts";
+import { RequestBody, type BodyReading } from "./request-body.ts";
 
 /** As it was sent; nothing is decoded or normalised. */
 export interface ServerRequestHead {
@@ -74,13 +74,17 @@ export class ServerExchange<Tls, Failure extends Error> {
     return this.incoming?.receivedBytes ?? 0;
   }
 
-  /** The whole body, at once where it has come with the head. Rejects with the failure WIRE_BODY_TOO_LARGE, WIRE_CLIENT_CLOSED, or the timeout's error. */
-  readBody(limitBytes: number, timeout?: BodyTimeout): Uint8Array | Promise<Uint8Array> {
+  /**
+   * The whole body, at once where it has come with the head. Rejects with the failure WIRE_BODY_TOO_LARGE, WIRE_CLIENT_CLOSED,
+   * or the error of the timeout or the reserve.
+   */
+  readBody(options: BodyReading): Uint8Array | Promise<Uint8Array> {
+    const { limitBytes } = options;
     if (this.#gone) return Promise.reject(this.#gone);
     const line = this.#line;
     if (!line || !this.incoming) return new Uint8Array();
     if (this.#contentLength > limitBytes) return Promise.reject(line.failure("WIRE_BODY_TOO_LARGE", { limitBytes }));
-    return this.incoming.readWhole(limitBytes, timeout);
+    return this.incoming.readWhole(options);
   }
 
   /** The body as it comes, for one reader, who sets the pace. Instead of `readBody`, not beside it. */

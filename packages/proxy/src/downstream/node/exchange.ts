@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { ProxyError } from "../../errors.ts";
-import type { Exchange, RequestHead, Timeout } from "../../exchange.ts";
+import type { Exchange, RequestHead, ReadOptions } from "../../exchange.ts";
 import type { ConnectionTls } from "../listener-tls.ts";
 import { connectionTls } from "../tls-front.ts";
 import { GatheredBody } from "./gathered-body.ts";
@@ -62,9 +62,11 @@ export class NodeExchange implements Exchange {
     return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
   }
 
-  readBody(limitBytes: number, timeout?: Timeout): Promise<Uint8Array> {
+  readBody({ limitBytes, timeout, reserve }: ReadOptions): Promise<Uint8Array> {
     const request = this.#request;
-    if (Number(request.headers["content-length"] ?? 0) > limitBytes) return Promise.reject(tooLarge(limitBytes));
+    const length = Number(request.headers["content-length"] ?? -1);
+    if (length > limitBytes) return Promise.reject(tooLarge(limitBytes));
+    if (length !== -1 && reserve?.take(length) === false) return Promise.reject(reserve.error);
     if (this.#gone) return Promise.reject(this.#gone);
     this.#sendContinue();
     return new Promise((resolve, reject) => {
@@ -77,6 +79,7 @@ export class NodeExchange implements Exchange {
       const collect = (chunk: Buffer): void => {
         this.receivedBytes += chunk.length;
         if (this.receivedBytes > limitBytes) stop(tooLarge(limitBytes));
+        else if (length === -1 && reserve?.take(chunk.length) === false) stop(reserve.error);
         else body.push(chunk);
       };
       const timer = timeout && setTimeout(() => stop(timeout.error), timeout.ms);
