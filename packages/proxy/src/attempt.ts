@@ -5,7 +5,7 @@ import type { Calls } from "./call.ts";
 import type { Candidate, Candidates } from "./candidates.ts";
 import type { PlacedKeys } from "./credential.ts";
 import type { RoutePolicies } from "./definition.ts";
-import { dispatch, type Attempt, type UpstreamAnswer } from "./dispatch.ts";
+import { dispatch, type Attempt, type UpstreamAnswer, type UpstreamRequest } from "./dispatch.ts";
 import { asProxyError, ProxyError } from "./errors.ts";
 import type { Road } from "./handle.ts";
 import { relay } from "./relay.ts";
@@ -47,7 +47,7 @@ export async function attempt(
   let outcome: Outcome = { kind: "failed" };
   let sent: Attempt | undefined;
   try {
-    sent = send(transaction, way, body, prepared);
+    sent = send(transaction, way, prepared, { body: body.send(), isWary: retries.isWary });
     // No other key is to serve: a caller's own token has none beside it, and without any key there is nothing to heal.
     const isAlone = keys.isCallers || (!keys.facts && !way.candidates.areSeveral);
     if (isAlone && !retries.remain) body.forget();
@@ -94,8 +94,8 @@ const unreached: Outcome = {
 function send(
   transaction: Transaction,
   { road: { observer }, policies }: Way,
-  body: RequestBody,
   { candidate: { backend }, outgoing, keys }: Prepared,
+  how: Pick<UpstreamRequest, "body" | "isWary">,
 ): Attempt {
   const { exchange, requestId: id, endpoint } = transaction;
   transaction.key = keys.facts;
@@ -104,8 +104,8 @@ function send(
     method: exchange.head.method,
     path: outgoing.path + outgoing.query,
     headers: outgoing.headers.toFlat(),
-    body: body.send(),
     timeout: attemptTimeout(transaction, policies),
+    ...how,
   });
   exchange.onClientGone((reason) => sent.abort(reason));
   return sent;

@@ -21,6 +21,8 @@ export interface UpstreamRequest {
   readonly body: Uint8Array | AsyncIterable<Uint8Array> | null;
   /** Until the answer begins: a stream with its head, anything else with its first byte. Undefined: the dispatcher's own limit. */
   readonly timeout: Timeout | undefined;
+  /** A connection that was kept has failed it: where there is a choice, not another one of those. */
+  readonly isWary: boolean;
 }
 
 export interface AnswerSink {
@@ -47,7 +49,7 @@ export interface Attempt {
 }
 
 export function dispatch(dispatcher: UpstreamDispatcher, request: UpstreamRequest): Attempt {
-  const call = new Call(request.timeout);
+  const call = new Call(request);
   try {
     dispatcher.dispatch(
       {
@@ -83,7 +85,10 @@ class Call implements PoolHandler, Attempt, UpstreamAnswer {
   #failure: ProxyError | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(timeout: Timeout | undefined) {
+  readonly isWary: boolean;
+
+  constructor({ timeout, isWary }: UpstreamRequest) {
+    this.isWary = isWary;
     if (timeout) this.#timer = setTimeout(() => this.abort(timeout.error), timeout.ms);
   }
 

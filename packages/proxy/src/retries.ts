@@ -25,6 +25,8 @@ export type AttemptFailure = Refusal | ProxyError;
 
 /** For one request. */
 export class Retries {
+  /** The attempt before was on a connection that the provider closed as the request came. */
+  isWary = false;
   readonly #transaction: Transaction;
   readonly #way: Way;
 
@@ -55,6 +57,7 @@ export class Retries {
     if (waitMs === undefined) return false;
     if (waitMs > 0) await this.#pause(waitMs);
     this.#transaction.retries += 1;
+    this.isWary = ProxyError.is(failure) && failure.isStale;
     return true;
   }
 

@@ -1,7 +1,9 @@
+import { once } from "node:events";
+import { createServer, type AddressInfo, type Socket } from "node:net";
 import { createParser } from "eventsource-parser";
 import { connectionPools, type RoutePolicies } from "@keybearer/proxy";
 import type { Fault } from "@keybearer/simulator";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { ai, host, route } from "./definitions.ts";
 import { engineUnderTest } from "./engine-under-test.ts";
 import type { RawResponse, SendOptions } from "./raw-client.ts";
@@ -286,4 +288,26 @@ test.each<Fault>([
   expect(await bed.chat()).toMatchObject({ status: 200, complete: true });
   await serves(bed);
   expect((await bed.chat()).body.toString()).toMatch(/^\{.*\}$/s);
+});
+
+test("a request that a kept connection has failed goes out on a new one, and not on another that was kept", async () => {
+  const held: Socket[] = [];
+  const server = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.once("data", () => {
+      held.push(socket);
+      // Two at once, so that there are two connections.
+      if (held.length === 1) return;
+      for (const each of held) each.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+      socket.on("data", () => socket.destroy());
+      held[0]?.on("data", () => held[0]?.destroy());
+    });
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  const bed = await startProxy({ routes: () => [route({ backends: [host({ host: `127.0.0.1:${port}` })] })] });
+  const statuses = await Promise.all([bed.send({}), bed.send({})]);
+  expect(statuses.map(({ status }) => status)).toEqual([200, 200]);
+  expect(await bed.send({})).toMatchObject({ status: 200, complete: true });
 });

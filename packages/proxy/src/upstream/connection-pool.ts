@@ -61,7 +61,7 @@ export class ConnectionPool extends DispatcherShape implements ConnectionOwner {
   }
 
   override dispatch(request: Dispatcher.DispatchOptions, handler: PoolHandler): boolean {
-    const connection = this.#closed ? undefined : this.#takeIdle();
+    const connection = this.#closed || handler.isWary === true ? undefined : this.#takeIdle();
     if (this.#closed) fail(handler, closedError());
     else if (connection) connection.dispatch(request, handler);
     else if (this.#mayDial || this.#queue.size - this.#openings.size < this.#options.limits.queueSize)

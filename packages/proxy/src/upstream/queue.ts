@@ -4,6 +4,8 @@ import type { Dispatcher } from "undici";
 
 /** What else a connection pool tells a handler; undici's own dispatchers do not. */
 export interface PoolHandler extends ClientHandler {
+  /** Not for a connection that is idle: like one that has failed it, it may be closing just now. */
+  readonly isWary?: boolean;
   /** It waits for a connection. `leave` gives that up: the handler is told nothing more. */
   onQueued?(leave: () => void): void;
 }
