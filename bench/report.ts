@@ -6,8 +6,9 @@ const columns = ["subject", "median", "lowest to highest", "ratio", "lowest to h
 /** The others are right-aligned. */
 const textColumns = new Set([0, columns.length - 1]);
 
-export function tableOf({ name, question, goal }: Scenario, rows: readonly Row[]): string {
-  const cells = rows.map((row) => cellsOf(row, rows));
+/** `baseline`: the subject that the others are compared with. */
+export function tableOf({ name, question, goal }: Scenario, rows: readonly Row[], baseline: string): string {
+  const cells = rows.map((row) => cellsOf(row, ratiosOf(row, rows, baseline)));
   const widths = columns.map((title, index) => Math.max(title.length, ...cells.map((row) => row[index]?.length ?? 0)));
   const padded = (cell: string, index: number) =>
     textColumns.has(index) ? cell.padEnd(widths[index] ?? 0) : cell.padStart(widths[index] ?? 0);
@@ -17,16 +18,16 @@ export function tableOf({ name, question, goal }: Scenario, rows: readonly Row[]
 }
 
 /** Of each pair; empty for the baseline itself, and where there is none. */
-export function ratiosOf({ subject, topic, values }: Row, rows: readonly Row[]): number[] {
-  const baseline = rows.find((row) => row.topic === topic && row.values.length === values.length);
-  return baseline === undefined || baseline.subject === subject ? [] : ratios(values, baseline.values);
+export function ratiosOf({ subject, topic, values }: Row, rows: readonly Row[], baseline: string): number[] {
+  const compared = rows.find((row) => row.subject === baseline && row.topic === topic);
+  const isComparable = subject !== baseline && compared?.values.length === values.length;
+  return compared && isComparable ? ratios(values, compared.values) : [];
 }
 
-function cellsOf(row: Row, rows: readonly Row[]): string[] {
+function cellsOf(row: Row, compared: readonly number[]): string[] {
   const { subject, topic, unit, values, failed, note = "" } = row;
   const title = topic === undefined ? subject : `${subject} ${topic}`;
   if (values.length === 0) return [title, failed ? "FAILED" : "not measured", "", "", "", note];
-  const compared = ratiosOf(row, rows);
   return [
     title,
     `${figure(median(values))} ${unit}`,

@@ -5,6 +5,7 @@
 import { spawnSync } from "node:child_process";
 
 const nodes = (process.env["KEYBEARER_NODES"] ?? "").split(":").filter((file) => file !== "");
+if (nodes.length === 0) process.stdout.write("KEYBEARER_NODES names no other Node: nothing was tested\n");
 for (const node of nodes) {
   process.stdout.write(`${node}\n`);
   const words = ["node_modules/vitest/vitest.mjs", "run", "--project", "@keybearer/wire"];

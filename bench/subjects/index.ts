@@ -28,7 +28,7 @@ export function chooseSubjects(choice: Choice, scratch: string, say: (line: stri
     if (onRequest && !wanted.has(name)) return false;
     const reason = subject.unavailable(scratch);
     if (reason === undefined) return true;
-    if (choice.with.includes(name)) throw new Error(`${name}: ${reason}`);
+    if (wanted.has(name)) throw new Error(`${name}: ${reason}`);
     say(`left out   ${name}: ${reason}`);
     return false;
   });

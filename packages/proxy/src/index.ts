@@ -1,5 +1,7 @@
 export { createProxy } from "./proxy.ts";
 export type { Proxy, ProxyOptions } from "./proxy.ts";
+export type { BudgetShare } from "./byte-budget.ts";
+export type { Serving } from "./in-flight.ts";
 export type { Engine } from "./engine.ts";
 export type { HealingTimeouts } from "./timeouts.ts";
 export { compileSnapshot } from "./snapshot.ts";

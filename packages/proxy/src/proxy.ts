@@ -4,24 +4,17 @@ import { ByteBudget, type BudgetShare } from "./byte-budget.ts";
 import type { BindDefinition } from "./definition.ts";
 import type { Engine } from "./engine.ts";
 import type { Exchange } from "./exchange.ts";
-import { handle, type Road } from "./handle.ts";
+import type { Road } from "./handle.ts";
+import { InFlight, type Serving } from "./in-flight.ts";
 import { serveByNode } from "./downstream/node/server.ts";
 import type { ListeningServer, Serve } from "./downstream/server.ts";
 import { serveByWire } from "./downstream/wire/server.ts";
 import type { Observer } from "./observer.ts";
-import { shed } from "./overload.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { healingTimeouts, type HealingTimeouts } from "./timeouts.ts";
 
 const REPLAY_BUDGET_BYTES = 256 * 1024 * 1024;
 const BODY_BUDGET_BYTES = 1024 * 1024 * 1024;
-
-/** A snapshot, told of the requests that begin and end on it. */
-export interface Serving {
-  readonly snapshot: Snapshot;
-  began(): void;
-  ended(): void;
-}
 
 const engines: Readonly<Record<Engine, Serve>> = { node: serveByNode, wire: serveByWire };
 
@@ -71,7 +64,7 @@ export function createProxy(options: ProxyOptions): Proxy {
   };
   const servers = new Set<ListeningServer>();
   const clients = new ClientCounts();
-  let underWay = 0;
+  const inFlight = new InFlight(road);
   let current = snapshot;
   const snapshotFor = (bind: string): Snapshot => options.current?.(bind).snapshot ?? current;
   const handshakeFailed = (bind: string, reason: string, clientAddress: string): void => {
@@ -79,19 +72,9 @@ export function createProxy(options: ProxyOptions): Proxy {
     if (observer.debugEnabled)
       observer.debug("a TLS handshake failed", { gateway: bind, "src.addr": clientAddress, reason });
   };
-  const answer = async (exchange: Exchange, bind: string): Promise<void> => {
+  const answer = (exchange: Exchange, bind: string): Promise<void> => {
     const serving = options.current?.(bind);
-    const { limits } = serving?.snapshot ?? current;
-    if (underWay >= limits.requests) {
-      observer.limited("overloaded");
-      shed(exchange);
-      return;
-    }
-    underWay += 1;
-    serving?.began();
-    await handle(exchange, bind, serving?.snapshot ?? current, road);
-    serving?.ended();
-    underWay -= 1;
+    return inFlight.serve(exchange, bind, serving?.snapshot ?? current, serving);
   };
   return {
     async listen({ name, port, address }, { reusePort = false, port: actualPort = port, opened } = {}) {
@@ -104,7 +87,7 @@ export function createProxy(options: ProxyOptions): Proxy {
         handle: (exchange) => void (waitFor ? waitFor.then(() => answer(exchange, name)) : answer(exchange, name)),
         limits: () => snapshotFor(name).limits,
         clients,
-        isOverloaded: () => underWay >= snapshotFor(name).limits.requests,
+        isOverloaded: () => inFlight.isFull(snapshotFor(name)),
         limited: (limit) => observer.limited(limit),
         connectionOpened: () => observer.connectionOpened(name),
         connectionClosed: () => observer.connectionClosed(name),
