@@ -23,7 +23,7 @@ export interface Bench {
 export interface Scenario {
   readonly name: string;
   readonly question: string;
-  /** What we hold ourselves to, beside nginx: `at most 3.2`. */
+  /** What we hold ourselves to, beside nginx: `at most 1.6`. */
   readonly goal?: string;
   measure(bench: Bench): Promise<readonly Row[]>;
 }

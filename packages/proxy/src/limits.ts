@@ -1,6 +1,7 @@
 /** How much clients may ask for: what one connection and one request may take of a serving thread, and for how long. */
 import type { ProxyErrorCode } from "./errors.ts";
 
+/** Of one thread; docs/limits.md says what is beyond each. */
 export interface FrontendLimits {
   /** Request line and headers; the trailers count anew. */
   readonly headBytes: number;

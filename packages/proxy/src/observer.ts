@@ -22,7 +22,7 @@ export interface RequestRecord {
   readonly httpVersion: string;
   /** 499 when the client left before an answer began. */
   readonly status: number;
-  /** `HTTP` or `LLM`. */
+  /** Whether it was taken for an LLM call. */
   readonly protocol: "http" | "llm";
   /** agentgateway's reason word; undefined when the upstream answered. */
   readonly reason: RequestReason | undefined;
@@ -41,6 +41,7 @@ export interface RequestRecord {
   readonly caller: Readonly<Record<string, unknown>> | undefined;
 }
 
+/** agentgateway's words, in its metrics and its log. */
 export type RequestReason =
   | "DirectResponse"
   | "NotFound"

@@ -18,6 +18,7 @@ const BODY_BUDGET_BYTES = 1024 * 1024 * 1024;
 
 const engines: Readonly<Record<Engine, Serve>> = { node: serveByNode, wire: serveByWire };
 
+/** `observer` and `snapshot` are needed, all else has a default. */
 export interface ProxyOptions {
   readonly observer: Observer;
   readonly snapshot: Snapshot;
@@ -36,6 +37,7 @@ export interface ProxyOptions {
   readonly engine?: Engine;
 }
 
+/** The data plane: ports that are served from a snapshot of the config. */
 export interface Proxy {
   /**
    * Rejects with node's own error (`EADDRINUSE`, `EACCES`) when the port cannot be had. Requests that come before `opened`
@@ -51,6 +53,7 @@ export interface Proxy {
   close(deadlineMs: number): Promise<void>;
 }
 
+/** Serves nothing until it listens. */
 export function createProxy(options: ProxyOptions): Proxy {
   const { observer, snapshot, random = Math.random, budgetShares: shares } = options;
   const { replayBudgetBytes = REPLAY_BUDGET_BYTES, bodyBudgetBytes = BODY_BUDGET_BYTES } = options;

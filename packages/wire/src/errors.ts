@@ -1,5 +1,6 @@
 /** What went wrong on a connection: the code is the interface, the text may change. */
 
+/** What ends a request on a server connection; README.md says what each stands for. */
 export type WireErrorCode =
   // What the other side sent.
   | "WIRE_MALFORMED"
@@ -16,6 +17,7 @@ export type WireErrorCode =
 
 const brand = Symbol.for("keybearer.WireError");
 
+/** `WireError.is(error)` tells it, from another copy of the package too. */
 export class WireError extends Error {
   override readonly name = "WireError";
   readonly [brand] = true;

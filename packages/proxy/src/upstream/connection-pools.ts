@@ -12,6 +12,7 @@ import { undiciAttach } from "./undici-connection.ts";
 import { createUndiciDial } from "./undici-dial.ts";
 import { createWireDial, wireAttach } from "./wire-connection.ts";
 
+/** All have a default. */
 export interface ConnectionPoolsOptions {
   /** Whose client is upon the connections: that of @keybearer/wire (`wire`, the default), or undici's (`node`). */
   readonly engine?: Engine;
@@ -25,6 +26,7 @@ export interface ConnectionPoolsOptions {
   readonly random?: () => number;
 }
 
+/** For `createUpstreams`: a pool of connections for each origin. */
 export function connectionPools(options: ConnectionPoolsOptions = {}): DispatcherFactory {
   const { engine = "wire", observer, lookup = systemLookup, random = Math.random } = options;
   const createDial = options.dial ?? (engine === "wire" ? createWireDial : createUndiciDial);

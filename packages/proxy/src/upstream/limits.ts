@@ -1,6 +1,7 @@
 /** How much one origin may take of a serving thread, and for how long. */
 import type { TcpKeepAlive } from "../limits.ts";
 
+/** Of one pool; docs/limits.md says what is beyond each. */
 export interface UpstreamLimits {
   /** Until a connection stands, with its TLS. */
   readonly connectTimeoutMs: number;

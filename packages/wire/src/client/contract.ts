@@ -22,6 +22,7 @@ export interface ConnectionOwner {
   unsent?(request: Dispatcher.DispatchOptions, handler: ClientHandler, connection: ClientConnection): void;
 }
 
+/** How a connection is used. Only `origin` and the times have no default. */
 export interface ClientConnectionOptions {
   /** `https://api.openai.com`: the Host of requests that name none. */
   readonly origin: string;

@@ -11,6 +11,7 @@ export interface ClientDialOptions {
   readonly port: number;
   /** Without it: clear text. `servername` is `host` by default. */
   readonly tls?: ConnectionOptions | undefined;
+  /** Until the connection stands, with its TLS; 1 to 2^31 - 1. */
   readonly connectTimeoutMs: number;
   /** The system's by default. */
   readonly lookup?: LookupFunction;
@@ -19,10 +20,12 @@ export interface ClientDialOptions {
 
 /**
  * Calls `done` once, later, with one of the two. What is returned gives up: `done` is not called then. Where the name has
- * addresses of both kinds, the one that answers first is taken. Errors: the system's, and UND_ERR_CONNECT_TIMEOUT.
+ * addresses of both kinds, the one that answers first is taken. Errors: the system's, and ClientError UND_ERR_CONNECT_TIMEOUT,
+ * UND_ERR_SOCKET.
  */
 export type ClientDial = (done: (error: Error | null, socket: Socket | null) => void) => () => void;
 
+/** What opens connections to one address, one for each call. */
 export function createClientDial(options: ClientDialOptions): ClientDial {
   const { host, port, tls, lookup, connectTimeoutMs, buffers = sharedBuffers } = options;
   const target = { host, port, autoSelectFamily: true, noDelay: true, ...(lookup ? { lookup } : {}) };

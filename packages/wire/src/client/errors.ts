@@ -17,6 +17,7 @@ const names = {
   HPE_STRICT: "HTTPParserError",
 } as const;
 
+/** As undici has them (its docs/docs/api/Errors.md), and llhttp's `HPE_STRICT`. */
 export type ClientErrorCode = keyof typeof names;
 
 /** `instanceof` one of undici's error classes too: these go by brands. */

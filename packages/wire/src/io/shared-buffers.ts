@@ -53,6 +53,7 @@ export class SharedBuffers {
   }
 }
 
+/** Those of this thread, for all connections that are given none of their own. */
 export const sharedBuffers = new SharedBuffers();
 
 function writeApart(socket: Socket, pieces: readonly (string | Uint8Array)[]): boolean {

@@ -17,6 +17,7 @@ const LINGER_MS = 2000;
 /** How long a client may take to read the last words of a broken answer. */
 const LAST_WORDS_MS = 1000;
 
+/** `owner` gets its requests; `open`, `begin` and what else its reader and its exchanges call is for them alone. */
 export class ServerConnection<Tls, Failure extends Error> implements ExchangeLine<Tls, Failure>, RequestSink {
   readonly clientAddress: string;
   readonly tls: Tls | undefined;

@@ -32,6 +32,7 @@ export interface ExchangeLine<Tls, Failure extends Error> {
 
 const NOTHING: AsyncIterable<Uint8Array> = { async *[Symbol.asyncIterator]() {} };
 
+/** Methods that are not for the connection are for whoever serves the request. */
 export class ServerExchange<Tls, Failure extends Error> {
   readonly head: ServerRequestHead;
   /** `address:port`. */

@@ -6,6 +6,7 @@ import { knownText } from "./known-texts.ts";
 export interface HeadLimits {
   /** From the first byte to the empty line and with it. */
   readonly headBytes: number;
+  /** How many lines it may have behind the first one. */
   readonly headers: number;
 }
 
