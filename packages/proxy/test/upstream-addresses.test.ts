@@ -176,3 +176,12 @@ test("a name that exists no more is not reached where it led", async () => {
   await vi.waitFor(() => expect(open()).toBe(0));
   await expect(ask("/b").answer).rejects.toMatchObject({ code: "ENOTFOUND" });
 });
+
+test("a name is asked about anew when nobody was reached where it led", async () => {
+  const upstream = await startHeld({ answerAll: true, address: "127.0.0.2" });
+  const names = nameServer("127.0.0.1");
+  const { ask } = startPool(`it.test:${upstream.port}`, {}, names);
+  await expect(ask("/a").answer).rejects.toMatchObject({ code: "ECONNREFUSED" });
+  names.change(["127.0.0.2"]);
+  expect(await ask("/b").answer).toBe("/b");
+});

@@ -40,7 +40,12 @@ export function connectionPools(options: ConnectionPoolsOptions = {}): Dispatche
   return (origin, tls) => {
     const hostname = bareHost(origin);
     const name = new ResolvedName({ hostname, lookup, freshMs: limits.resolveIntervalMs });
-    const dial = createDial({ origin, tls, limits, lookup: name.lookup });
+    const connect = createDial({ origin, tls, limits, lookup: name.lookup });
+    const dial: Dial = (done) =>
+      connect((error, socket) => {
+        if (error) name.doubt();
+        done(error, socket);
+      });
     const attach =
       engine === "wire"
         ? wireAttach(origin.url, clientLimits)

@@ -64,6 +64,11 @@ export class ResolvedName {
     }
   }
 
+  /** Nobody was reached where it leads: whoever wants to know next asks anew. */
+  doubt(): void {
+    this.#knownSinceMs = -Infinity;
+  }
+
   /** As `net.connect` takes it; whatever the name that it is given. */
   readonly lookup: LookupFunction = (_hostname, { all, family }, done) => {
     this.resolve((found) => {
