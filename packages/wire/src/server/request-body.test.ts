@@ -1,7 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import * as fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { RequestBody, type BodyLine } from "./request-body.ts";
 
 const line: BodyLine = { failure: () => new Error("too large"), wantBody: () => undefined };
@@ -73,7 +73,8 @@ test.each([
   const before = used();
   const piece = Buffer.from("x");
   for (let count = 0; count < 500_000; count++) body.content(piece, 0, 1);
-  expect(used() - before).toBeLessThan(2_000_000);
+  // Some versions of Node give memory back a little later.
+  await vi.waitFor(() => expect(used() - before).toBeLessThan(2_000_000));
   body.complete();
   expect((await (asked ?? body.readWhole({ limitBytes: Infinity }))).length).toBe(500_000);
 });

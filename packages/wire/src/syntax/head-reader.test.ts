@@ -1,7 +1,7 @@
 /** Which headers of requests are taken, what they say of the message, and how many there may be (RFC 9112 sections 5 and 6). */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { expectCode as expectCodeOf, readInPieces } from "../../test/heads-in-pieces.ts";
 import type { HeadLimits } from "./head-reader.ts";
 import { RequestHead } from "./request-head.ts";
@@ -135,7 +135,7 @@ describe("the limits of a head", () => {
   });
 });
 
-test("a head that came in pieces leaves no memory behind", () => {
+test("a head that came in pieces leaves no memory behind", async () => {
   setFlagsFromString("--expose-gc");
   const collect: () => void = runInNewContext("gc");
   const text = get(`X-Large: ${"x".repeat(20_000)}`);
@@ -146,6 +146,9 @@ test("a head that came in pieces leaves no memory behind", () => {
     readInPieces(head, text, 15_000);
     return head;
   });
-  collect();
-  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(heads.length * 1_000);
+  // Some versions of Node give memory back a little later.
+  await vi.waitFor(() => {
+    collect();
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(heads.length * 1_000);
+  });
 });
