@@ -3,7 +3,7 @@ import type { ByteBudget } from "./byte-budget.ts";
 import { ProxyError } from "./errors.ts";
 
 /** Of each body so much is free: `requests` of the limits bounds how many there are, and most are smaller. */
-export const FREE_BYTES = 64 * 1024;
+const FREE_BYTES = 64 * 1024;
 
 const RETRY_AFTER_MS = 1000;
 
@@ -32,8 +32,11 @@ export class BodyReserve {
     return new ProxyError("overloaded", message, { retryAfterMs: RETRY_AFTER_MS });
   }
 
-  release(): void {
+  /** False: there was nothing to release. */
+  release(): boolean {
+    if (this.#heldBytes === 0) return false;
     this.#budget.give(this.#heldBytes);
     this.#heldBytes = 0;
+    return true;
   }
 }

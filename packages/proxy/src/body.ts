@@ -54,7 +54,7 @@ export function readDecoded(
     const plain = await decode(await body, { maxOutputLength: limitBytes }).catch((cause: unknown) => {
       throw undecodable(cause, encoding, limitBytes);
     });
-    if (reserve?.take(plain.length) === false) throw reserve.error;
+    if (!reserve.take(plain.length)) throw reserve.error;
     headers.delete("content-encoding");
     return plain;
   };

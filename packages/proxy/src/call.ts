@@ -2,7 +2,7 @@
 import type { BodyEdit, Call, HeaderList } from "@keybearer/providers";
 import type { Backend, CompiledAi } from "./backend.ts";
 import { editBody, readDecoded } from "./body.ts";
-import { BodyReserve, FREE_BYTES } from "./body-reserve.ts";
+import { BodyReserve } from "./body-reserve.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import { ProxyError } from "./errors.ts";
 import type { Exchange, Timeout } from "./exchange.ts";
@@ -46,9 +46,7 @@ export class Calls {
   /** Throws ProxyError: 413, 415, 503, 504. `timeout`: for the body to arrive. Undefined: it was there. */
   read(budget: ByteBudget, timeout: Timeout | undefined): Promise<void> | undefined {
     const { exchange, headers, limits } = this.#transaction;
-    const mayBeLarge =
-      !(Number(headers.get("content-length") ?? Infinity) <= FREE_BYTES) || headers.has("content-encoding");
-    const reserve = mayBeLarge ? new BodyReserve(budget) : undefined;
+    const reserve = new BodyReserve(budget);
     this.#transaction.reserve = reserve;
     const body = readDecoded(exchange, headers, { limitBytes: limits.bufferBytes, timeout, reserve });
     if (body instanceof Promise) return body.then((bytes) => this.#receive(bytes));

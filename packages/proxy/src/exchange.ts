@@ -25,8 +25,8 @@ export interface ReadOptions {
   readonly limitBytes: number;
   /** For it to arrive. */
   readonly timeout: Timeout | undefined;
-  /** Memory for it: asked before it is taken. Undefined: it need not be asked for. */
-  readonly reserve: { take(bytes: number): boolean; readonly error: ProxyError } | undefined;
+  /** Memory for it: asked before it is taken. */
+  readonly reserve: { take(bytes: number): boolean; readonly error: ProxyError };
 }
 
 export interface Exchange {

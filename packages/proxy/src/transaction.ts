@@ -32,7 +32,7 @@ export class Transaction {
   dialect: Dialect | undefined;
   call: Call | undefined;
   body: EditedBody | undefined;
-  /** Memory for a body that is read whole; undefined: it needs none to speak of. */
+  /** Memory for its body, where that is read whole. */
   reserve: BodyReserve | undefined;
   backend: string | undefined;
   endpoint: string | undefined;
@@ -72,9 +72,7 @@ export class Transaction {
 
   /** No attempt will follow: a long answer need not hold a long question. */
   forgetBody(): void {
-    if (!this.reserve) return;
-    if (this.body) this.body = { ...this.body, bytes: NOTHING };
-    this.reserve.release();
+    if (this.reserve?.release() === true && this.body) this.body = { ...this.body, bytes: NOTHING };
   }
 
   fail(error: ProxyError): void {

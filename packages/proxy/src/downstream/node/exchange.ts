@@ -66,7 +66,7 @@ export class NodeExchange implements Exchange {
     const request = this.#request;
     const length = Number(request.headers["content-length"] ?? -1);
     if (length > limitBytes) return Promise.reject(tooLarge(limitBytes));
-    if (length !== -1 && reserve?.take(length) === false) return Promise.reject(reserve.error);
+    if (length !== -1 && !reserve.take(length)) return Promise.reject(reserve.error);
     if (this.#gone) return Promise.reject(this.#gone);
     this.#sendContinue();
     return new Promise((resolve, reject) => {
@@ -79,7 +79,7 @@ export class NodeExchange implements Exchange {
       const collect = (chunk: Buffer): void => {
         this.receivedBytes += chunk.length;
         if (this.receivedBytes > limitBytes) stop(tooLarge(limitBytes));
-        else if (length === -1 && reserve?.take(chunk.length) === false) stop(reserve.error);
+        else if (length === -1 && !reserve.take(chunk.length)) stop(reserve.error);
         else body.push(chunk);
       };
       const timer = timeout && setTimeout(() => stop(timeout.error), timeout.ms);
