@@ -12,7 +12,7 @@ const question = { mode: { kind: "json" }, body: chatRequest(350), warmUpAnswers
 
 export const shed: Scenario = {
   name: "shed",
-  question: "processor time of a request beyond capacity, on a new connection, as a share of one that is served",
+  question: "processor time of a request beyond capacity, as a share of one that is served",
   goal: "less than 10 %",
   async measure(bench) {
     const values: number[] = [];
