@@ -16,7 +16,7 @@ import { logChanges } from "./control/changes.ts";
 import { ConfigFile } from "./control/config-file.ts";
 import { createFleet, type Fleet, type FleetOptions } from "./control/fleet.ts";
 import { createLoader, type Loader } from "./control/loader.ts";
-import { Budgets, defaultBodyBudgetBytes } from "./control/budgets.ts";
+import { Budgets } from "./budgets.ts";
 import { KeyTable } from "./control/key-table.ts";
 import { keyView, type KeyView } from "./control/key-views.ts";
 import { receiver } from "./control/receive.ts";
@@ -224,7 +224,7 @@ class RunningGateway implements Gateway {
   }
 
   #fleetOptions(): FleetOptions {
-    const { minHealthyKeys, replayBudgetBytes, bodyBudgetBytes, fingerprintKey, backend, engine } = this.#started;
+    const { minHealthyKeys, fingerprintKey, backend, engine } = this.#started;
     return {
       threads: this.#threads,
       start: (worker) => ({
@@ -233,9 +233,7 @@ class RunningGateway implements Gateway {
         keyState: this.#keyTable.memory,
         worker,
         minimumHealthy: minHealthyKeys,
-        replayBudgetBytes,
-        bodyBudgetBytes: bodyBudgetBytes ?? defaultBodyBudgetBytes(),
-        budgets: this.#budgets.memory,
+        ...this.#budgets.startParts(this.#started),
         engine,
         dispatcher: this.#options.dispatcher === undefined ? undefined : String(this.#options.dispatcher),
         upstreamLimits: upstreamLimits(backend),

@@ -6,7 +6,7 @@ import { connectionNames, HOP_BY_HOP } from "./hop-by-hop.ts";
 import { rewriteHost } from "./policies/url-rewrite.ts";
 import type { Transaction } from "./transaction.ts";
 
-/** Besides, what the client or we write ourselves. */
+/** Besides, what undici, wire or we write ourselves. */
 const NEVER_FORWARDED = new Set([...HOP_BY_HOP, "http2-settings", "expect", "host", "content-length", "x-request-id"]);
 
 /** Path, query and headers, without a credential yet. `path` is the client's after the route's rewrite. */

@@ -13,6 +13,7 @@ import {
 } from "@keybearer/proxy";
 import { systemClock } from "@keybearer/secrets";
 import { createLineBuffer, createLog, createRegistry, type LineBuffer, type Log } from "@keybearer/telemetry";
+import { sharesIn } from "../budgets.ts";
 import { systemCode } from "../errors.ts";
 import { providers } from "../providers.ts";
 import { createCredentials } from "./credentials.ts";
@@ -139,11 +140,6 @@ class Plane {
 
   #begin(): Serving {
     const { epochs, reusePort, budgets, worker, replayBudgetBytes, bodyBudgetBytes } = this.#start;
-    const threads = budgets.byteLength / (2 * Int32Array.BYTES_PER_ELEMENT);
-    const share = (budget: number) => ({
-      cells: new Int32Array(budgets, budget * threads * Int32Array.BYTES_PER_ELEMENT, threads),
-      index: worker,
-    });
     const first = this.#compile(this.#start);
     const generations = new Generations(epochs, first);
     const proxy = createProxy({
@@ -151,7 +147,7 @@ class Plane {
       snapshot: first.snapshot,
       replayBudgetBytes,
       bodyBudgetBytes,
-      budgetShares: { replay: share(0), bodies: share(1) },
+      budgetShares: sharesIn(budgets, worker),
       current: (bind) => generations.serving(bind),
       observer: this.#observer,
     });
